@@ -1,0 +1,37 @@
+# Everything a newcomer needs: `make demo`, then `make test`. `make` alone lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint bench clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "setting up .venv (once, about a minute)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[agency,dev]'
+	@touch $@
+
+demo: $(READY) ## start the agency traced, send it photographs, print the trace (PHOTOS=folder for your own)
+	@$(BIN)/python -m demo $(PHOTOS)
+
+test: $(READY) ## run the whole suite
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy, the arrows between the rooms
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+check: lint test ## all that CI does
+
+bench: $(READY) ## measure what must hold: costs at start, as ratios in one run
+	@$(BIN)/python benchmarks/startup.py
+
+clean: ## remove what was built
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,48 @@
+"""The verbs: understand the command line, call the room that does the work. Imports what the chosen verb needs."""
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+from erni_run.options import parse
+
+USAGE = """\
+usage: erni-run [OPTIONS] [--] COMMAND [ARG...]    start COMMAND traced
+       erni-run check [--config FILE] [--json]     would every line of tracing.toml be traced?
+       erni-run schema                             the JSON Schema of tracing.toml, for editors
+
+options:
+  -c, --config FILE      tracing.toml (default: ERNI_RUN_CONFIG, then ./tracing.toml and the folders above)
+  --explain              print on stderr what will be traced, and where each setting comes from
+  --on-error stop|run    mistakes in tracing.toml: stop with status 2 (default), or run COMMAND untraced
+  --version, -h, --help
+
+ENABLE_TRACING=false starts COMMAND as if erni-run were not there.
+A program that bears the name of a verb is started by `erni-run -- check`.
+"""
+
+
+def run(words: "list[str]", environ: "Mapping[str, str]") -> int:
+    """Do what ``words`` say. Returns the exit code; raises ErniRunError; does not return once a command has started."""
+    options = parse(words)
+    if options.verb == "help":
+        sys.stdout.write(USAGE)
+    elif options.verb == "version":
+        from erni_run.version import __version__
+
+        sys.stdout.write(f"erni-run {__version__}\n")
+    elif options.verb == "schema":
+        from erni_run.config.schema import render
+
+        sys.stdout.write(render())
+    elif options.verb == "check":
+        from erni_run.check import check
+
+        return check(options.config, options.arguments, environ)
+    else:
+        from erni_run.launch import launch
+
+        launch(options, environ)
+    return 0

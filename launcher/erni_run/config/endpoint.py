@@ -1,0 +1,50 @@
+"""The collector's address: which URLs are accepted, and the one that traces are finally sent to.
+
+OTLP exporter specification, "Endpoint URLs for OTLP/HTTP": OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is,
+``v1/traces`` is appended to OTEL_EXPORTER_OTLP_ENDPOINT. The file's endpoint and OTLP_ENDPOINT are ours: they get
+``/v1/traces`` only if they have no path.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from erni_run.config.rules import Wrong, text
+
+GRPC = "http://localhost:4317"
+HTTP = "http://localhost:4318/v1/traces"
+
+_TRACES = "/v1/traces"
+
+
+def endpoint(value: object) -> str:
+    """An http:// or https:// URL with a host, without credentials. Raises Wrong, which never shows the URL."""
+    url = text(value)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 0) >= 0
+    except ValueError:
+        usable = False
+    if not usable or any(character.isspace() for character in url):
+        raise Wrong("endpoint", f"expected a URL such as {GRPC}, or https:// for TLS")
+    if parts.username is not None:
+        raise Wrong("endpoint", "the URL holds a user name; put credentials into export.headers")
+    return url
+
+
+def final(url: str, protocol: str, variable: str = "") -> str:
+    """The URL that traces are posted to with http/protobuf; for every other protocol ``url`` as it is.
+
+    ``variable`` is the environment variable that named ``url``, empty for the file.
+    """
+    if protocol != "http/protobuf" or variable == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT":
+        return url
+    parts = urlsplit(url)
+    if variable == "OTEL_EXPORTER_OTLP_ENDPOINT" or parts.path in {"", "/"}:
+        return parts._replace(path=parts.path.rstrip("/") + _TRACES).geturl()
+    return url
+
+
+def default(protocol: str) -> str:
+    """The local collector's address for ``protocol``."""
+    return HTTP if protocol == "http/protobuf" else GRPC

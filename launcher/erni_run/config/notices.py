@@ -1,0 +1,72 @@
+"""Options that are accepted and checked and do nothing yet, as data: whoever builds one deletes its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from erni_run.config.model import Document
+
+MISSING = "is accepted but has no effect in this version"
+
+
+class Row(NamedTuple):
+    """``section.option`` does nothing unless it has its default or one of the values that ask for ``nothing``."""
+
+    section: str
+    option: str
+    nothing: tuple[object, ...] = ()
+
+
+ROWS = (
+    Row("spool", "path"),
+    Row("spool", "max_size"),
+    Row("spool", "max_age"),
+    Row("spool", "journal"),
+    Row("sampling", "rule"),
+    Row("sampling", "keep_errors"),
+    Row("sampling", "keep_slower_than"),
+    Row("logs", "export"),
+    Row("metrics", "enabled", nothing=("false",)),
+    Row("reload", "enabled"),
+    Row("reload", "every"),
+    Row("span", "capture"),
+    Row("span", "mode"),
+    Row("span", "current"),
+    Row("handoff", "capture"),
+)
+
+
+def notices(document: Document, origins: Mapping[str, str]) -> tuple[str, ...]:
+    """One line for each row that ``document`` touches, with the first place where it does.
+
+    ``origins`` tells where a dotted key such as ``"spool.path"`` or ``"span[0].capture"`` was set.
+    """
+    return tuple(line for row in ROWS for line in _line(row, document, origins))
+
+
+def _line(row: Row, document: Document, origins: Mapping[str, str]) -> Iterator[str]:
+    keys = [f"{key}.{row.option}" for key, section in _sections(row, document) if _asks(row, section)]
+    keys += [f"{row.section}.{row.option}"] if _by_variable(row, origins) and not keys else []
+    if keys:
+        more = f" (and {len(keys) - 1} more like it)" if len(keys) > 1 else ""
+        yield f"{origins[keys[0]]}: {keys[0]} {MISSING}{more}"
+
+
+def _sections(row: Row, document: Document) -> Iterator[tuple[str, BaseModel]]:
+    section = getattr(document, row.section)
+    if isinstance(section, list):
+        yield from ((f"{row.section}[{index}]", entry) for index, entry in enumerate(section) if entry.enabled)
+    else:
+        yield row.section, section
+
+
+def _asks(row: Row, section: BaseModel) -> bool:
+    value = getattr(section, row.option)
+    return value not in (type(section).model_fields[row.option].default, *row.nothing)
+
+
+def _by_variable(row: Row, origins: Mapping[str, str]) -> bool:
+    return origins.get(f"{row.section}.{row.option}", "").startswith("environment ")

@@ -1,0 +1,134 @@
+"""The one place that knows the rooms below and wires them. The hook calls it once, at the start of every process.
+
+Nothing is done here that can wait: each room is imported when a module that concerns it has been. A process that
+imports none of them has paid for two small files and for reading one line of the plan.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident  # threading itself is for the application to import
+
+from erni_run.inside.imports import when_imported
+from erni_run.inside.notice import describe, say_once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from erni_run.plan import Plan
+
+    Work = Callable[[ModuleType], None]
+
+_LOGS = ("structlog", "logging", "loguru")
+
+_wiring: _Wiring | None = None
+
+
+def activate(text: str) -> None:
+    """Start tracing by the plan in ``text`` (see ``erni_run.plan.encode``). Never raises."""
+    global _wiring  # noqa: PLW0603  # once per process is what this module is for
+    try:
+        if _wiring is None:
+            _wiring = _Wiring(text)
+            _wiring.wire()
+    except Exception as error:
+        say_once(f"this process is not traced: {describe(error)}")
+
+
+def activate_functions(plan: Plan) -> None:
+    """Trace the functions of ``plan`` and nothing else: libraries and exporter are somebody else's here."""
+    global _wiring  # noqa: PLW0603  # as above
+    if _wiring is None:
+        from erni_run.plan import encode
+
+        _wiring = _Wiring(encode(plan))
+        _wiring.wire_functions()
+
+
+def current_plan() -> Plan | None:
+    """The plan that this process is traced by, None if it is not traced."""
+    return _wiring.plan if _wiring is not None else None
+
+
+class _Wiring:
+    """The plan, decoded when somebody needs it, and who waits for which module."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._plan: Plan | None = None
+        self._turns: dict[int, list[tuple[Work, ModuleType]]] = {}
+
+    @property
+    def plan(self) -> Plan:
+        if self._plan is None:
+            from erni_run.plan import decode
+
+            self._plan = decode(self._text)
+        return self._plan
+
+    def wire(self) -> None:
+        libraries = self._text.split("\n", 2)[1].split()
+        if not sys.stdlib_module_names.isdisjoint(libraries):
+            # Named by the user alone. Their instrumentors import logging, which imports some of these itself.
+            import logging  # noqa: F401
+        self._when("opentelemetry.trace", self._record)
+        for name in _LOGS:
+            self._when(name, self._correlate)
+        for module in libraries:
+            self._when(module, self._switch_on)
+        self.wire_functions()
+
+    def wire_functions(self) -> None:
+        for pattern in self._text.partition("\n")[0].split():
+            self._when(pattern, self._instrument)
+
+    def _when(self, module: str, work: Work) -> None:
+        """Do ``work`` when ``module`` has been imported.
+
+        Work imports modules itself, some of which others wait for: their turn comes when it is done.
+        """
+
+        def call(imported: ModuleType) -> None:
+            thread = get_ident()
+            if thread in self._turns:
+                self._turns[thread].append((work, imported))
+                return
+            turns = self._turns[thread] = [(work, imported)]
+            try:
+                for next_work, next_module in turns:
+                    _attempt(next_work, next_module)
+            finally:
+                del self._turns[thread]
+
+        when_imported(module, call)
+
+    def _record(self, _: ModuleType) -> None:
+        from erni_run.inside.libraries import muted_scopes
+        from erni_run.inside.recorder.provider import install
+
+        install(self.plan, muted_scopes(self.plan.libraries))
+
+    def _correlate(self, module: ModuleType) -> None:
+        from erni_run.inside.logs import correlate
+
+        correlate(module, lambda: self.plan)
+
+    def _switch_on(self, module: ModuleType) -> None:
+        from erni_run.inside.libraries import switch_on
+
+        switch_on(module, self.plan.libraries)
+
+    def _instrument(self, module: ModuleType) -> None:
+        from erni_run.inside.functions.instrument import instrument
+
+        instrument(module, self.plan)
+
+
+def _attempt(work: Work, module: ModuleType) -> None:
+    """Whatever goes wrong in one stays without effect on the others, and on the import that brought it about."""
+    try:
+        work(module)
+    except Exception as error:
+        say_once(f"{module.__name__} is not traced: {describe(error)}")

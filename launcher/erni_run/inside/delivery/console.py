@@ -1,0 +1,14 @@
+"""The exporter "console": each ended span as one line of JSON on standard error."""
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+from erni_run.inside.notice import say
+
+
+class Console(SpanProcessor):
+    """Says every ended span. Standard output belongs to the application."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Print ``span``, if it was sampled."""
+        if span.context is not None and span.context.trace_flags.sampled:
+            say(span.to_json(indent=None))

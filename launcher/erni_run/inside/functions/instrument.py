@@ -1,0 +1,81 @@
+"""Put the plan's spans on the functions of a module that has just been imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import FunctionType, ModuleType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from erni_run.inside.functions import trampoline
+from erni_run.inside.functions.probe import Probe, Site
+from erni_run.inside.functions.resolve import Found, NotFound, resolve
+from erni_run.inside.imports import is_glob, matches
+from erni_run.inside.notice import say_once
+from erni_run.plan import CapturePlan, Plan, SpanPlan
+
+_entries: WeakKeyDictionary[FunctionType, SpanPlan] = WeakKeyDictionary()
+
+
+def instrument(module: ModuleType, plan: Plan) -> None:
+    """Instrument what ``plan`` names in ``module``; say once what cannot be traced."""
+    file = os.path.basename(plan.config) or "tracing.toml"
+    for span in plan.spans:
+        if not matches(span.module, module.__name__):
+            continue
+        try:
+            hits = resolve(module, span.qualname, span.layer)
+        except NotFound as missing:
+            if not is_glob(span.module):  # a glob need not find something in every module that it covers
+                say_once(f"{file}:{span.line}: {missing}: not traced")
+            continue
+        for hit in hits:
+            problem = put(hit, span, plan.capture)
+            if problem:
+                say_once(f"{file}:{span.line}: {hit.module}:{hit.qualname} {problem}: not traced")
+
+
+def put(found: Found, span: SpanPlan, capture: CapturePlan) -> str:
+    """Put ``span`` on one function. Returns what prevents it, "" if nothing did."""
+    earlier = _entries.get(found.function)
+    if earlier is not None and earlier != span and trampoline.is_instrumented(found.function):
+        return f"is traced already, by line {earlier.line}"
+    only = (found.inherited_by,) if found.inherited_by else ()
+    probe = Probe(_site(found, span, capture, only))
+    captured = found.function.__code__.co_varnames[:1] if only else ()
+    try:
+        trampoline.instrument(found.function, probe.hooks(trampoline.is_generator(found.function)), captured)
+    except trampoline.NotInstrumentable as reason:
+        return f"cannot be instrumented: {reason}"
+    _entries[found.function] = span
+    return ""
+
+
+def restore_all() -> None:
+    """Put every function's original code back."""
+    for function in list(_entries):
+        trampoline.restore(function)
+        _entries.pop(function, None)
+
+
+def _site(found: Found, span: SpanPlan, capture: CapturePlan, only: tuple[type, ...]) -> Site:
+    owner, _, name = found.qualname.rpartition(".")
+    words = {"module": found.module, "class": owner, "function": name, "qualname": found.qualname}
+    return Site(
+        name=_fill(span.name or "{qualname}", words),
+        kind=span.kind,
+        attributes={
+            key: _fill(value, words) if isinstance(value, str) else value for key, value in span.attributes.items()
+        },
+        cancelled=span.cancelled,
+        ignore=frozenset(span.ignore),
+        record_exceptions=capture.exceptions,
+        only=only,
+    )
+
+
+def _fill(text: str, words: Mapping[str, str]) -> Any:
+    for word, value in words.items():
+        text = text.replace(f"{{{word}}}", value)
+    return text

@@ -1,0 +1,174 @@
+"""From a target to function objects: ``agency.agents.*:*.run`` in an imported module gives every function it names.
+
+Nothing is set and no descriptor runs: attributes are read as ``inspect.getattr_static`` reads them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from erni_run.inside.imports import is_glob
+
+_MOST_LAYERS = 50
+
+
+@dataclass(frozen=True)
+class Found:
+    """A function that a target names. ``inherited_by`` is the class through which it was reached, if not its own."""
+
+    function: FunctionType
+    module: str
+    qualname: str
+    inherited_by: type | None = None
+
+
+class NotFound(Exception):
+    """The target names nothing in the module; ``str()`` says which part, with the nearest name."""
+
+
+def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found]:
+    """The functions that ``qualname`` names in ``module``, each once. Raises NotFound if there is none.
+
+    ``layer`` "inner" is the function that was written there, "outer" the one with its decorators around it.
+    """
+    found: dict[FunctionType, Found] = {}
+    for candidate in _walk(module, qualname.split("."), module, ()):
+        function = _function(candidate.value, candidate.qualname, module, layer)
+        if function is None:
+            continue
+        hit = Found(function, module.__name__, candidate.qualname, candidate.inherited_by)
+        if function not in found or hit.inherited_by is None:
+            found[function] = hit
+    if not found:
+        raise NotFound(_explain(module, qualname))
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    value: Any
+    qualname: str
+    inherited_by: type | None
+
+
+def _walk(module: ModuleType, parts: list[str], container: Any, path: tuple[str, ...]) -> Iterator[_Candidate]:
+    """What ``parts`` name below ``container``, a module or a class."""
+    part, rest = parts[0], parts[1:]
+    for name, value, inherited in _members(module, part, container):
+        here = (*path, name)
+        if not rest:
+            yield _Candidate(value, ".".join(here), container if inherited else None)
+        elif isinstance(value, type):
+            yield from _walk(module, rest, value, here)
+
+
+def _members(module: ModuleType, part: str, container: Any) -> Iterator[tuple[str, Any, bool]]:
+    """Name, value and whether it is inherited. A glob takes only what was written in ``module``; a name takes anything."""
+    own = vars(container)
+    if is_glob(part):
+        for name, value in list(own.items()):
+            if fnmatchcase(name, part) and getattr(_plain(value), "__module__", None) == module.__name__:
+                yield name, value, False
+    elif part in own:
+        yield part, own[part], False
+    elif isinstance(container, type):
+        value = inspect.getattr_static(container, part, None)
+        if value is not None:
+            yield part, value, True
+
+
+def _plain(value: Any) -> Any:
+    """``value`` without the descriptor around it."""
+    if isinstance(value, (staticmethod, classmethod, MethodType)):
+        return value.__func__
+    if isinstance(value, property):
+        return value.fget
+    if isinstance(value, (functools.partial, functools.partialmethod, functools.cached_property)):
+        return value.func
+    return value
+
+
+def plain_function(value: Any) -> FunctionType | None:
+    """The Python function that ``value`` is, or that the descriptor ``value`` holds; None if it is anything else."""
+    plain = _plain(value)
+    return plain if type(plain) is FunctionType else None
+
+
+def _function(value: Any, qualname: str, module: ModuleType, layer: str) -> FunctionType | None:
+    if layer == "outer":
+        return plain_function(value)
+    layers = list(_layers(value))
+    written_here = [function for function in layers if _is_written_as(function, qualname, module)]
+    return written_here[0] if written_here else _unwrapped(value)
+
+
+def _unwrapped(value: Any) -> FunctionType | None:
+    """What ``__wrapped__`` leads to, for a name that was not given by a ``def``: an inherited method, an alias."""
+    plain = _plain(value)
+    for _ in range(_MOST_LAYERS):
+        wrapped = inspect.getattr_static(plain, "__wrapped__", None)
+        if wrapped is None:
+            break
+        plain = _plain(wrapped)
+    return plain if type(plain) is FunctionType else None
+
+
+def _layers(value: Any) -> Iterator[FunctionType]:
+    """The functions that ``value`` is made of, outermost first: what decorators, partials and registries hold inside them."""
+    waiting, seen = deque([value]), set[int]()
+    while waiting and len(seen) < _MOST_LAYERS:
+        plain = _plain(waiting.popleft())
+        if id(plain) in seen or plain is None:
+            continue
+        seen.add(id(plain))
+        if type(plain) is FunctionType:
+            yield plain
+        waiting.extend(_within(plain))
+
+
+def _within(value: Any) -> Iterator[Any]:
+    wrapped = inspect.getattr_static(value, "__wrapped__", None)
+    if wrapped is not None:
+        yield wrapped
+        return
+    if type(value) is FunctionType:
+        contents = [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
+        yield from (content for content in contents if callable(content) and not isinstance(content, type))
+    elif not isinstance(value, type):
+        yield from (held for held in vars(value).values() if callable(held)) if hasattr(value, "__dict__") else ()
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
+
+
+def _is_written_as(function: FunctionType, qualname: str, module: ModuleType) -> bool:
+    code = function.__code__
+    name = getattr(code, "co_qualname", code.co_name)  # co_qualname since 3.11
+    same_file = function.__globals__ is vars(module)
+    return same_file and (name == qualname or name == qualname.rpartition(".")[2])
+
+
+def _explain(module: ModuleType, qualname: str) -> str:
+    container: Any = module
+    path = module.__name__
+    for part in qualname.split("."):
+        if is_glob(part):
+            return f"nothing in {path} matches {part!r}"
+        value = inspect.getattr_static(container, part, None)
+        if value is None:
+            near = difflib.get_close_matches(part, [name for name in dir(container) if not name.startswith("__")], n=1)
+            return f"{path} has no {part!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        container, path = value, f"{path}.{part}"
+    return f"{path} has no Python code that could be instrumented ({type(container).__name__})"

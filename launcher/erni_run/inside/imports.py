@@ -1,0 +1,108 @@
+"""When a module has been imported, call a function. Knows nothing of tracing.
+
+A finder at the head of ``sys.meta_path`` looks at names only. For a name that somebody waits for, it takes the spec that
+the other finders give and lets the loader's own ``exec_module`` be followed by the calls. The loader stays the
+loader: importlib.resources, inspect and zipimport see what they would have seen.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    Call = Callable[[ModuleType], None]
+
+
+def when_imported(module: str, call: Call) -> None:
+    """Call ``call(module object)`` each time ``module`` has been executed, at once if it has been already.
+
+    ``module`` is a dotted name; a ``*`` or ``?`` in it is a glob within its dotted part. ``call`` must not raise.
+    """
+    _finder.wait_for(module, call)
+    for name, loaded in list(sys.modules.items()):
+        if loaded is not None and matches(module, name) and not _being_imported(loaded):
+            call(loaded)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether the dotted ``name`` matches ``pattern``, part by part: ``a.*.c`` matches ``a.b.c``, never ``a.b.b.c``."""
+    if not is_glob(pattern):
+        return pattern == name
+    from fnmatch import fnmatchcase  # late: most plans have no globs
+
+    parts, globs = name.split("."), pattern.split(".")
+    return len(parts) == len(globs) and all(map(fnmatchcase, parts, globs))
+
+
+def is_glob(text: str) -> bool:
+    """Whether ``text`` holds a wildcard."""
+    return "*" in text or "?" in text or "[" in text
+
+
+def _being_imported(module: ModuleType) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+class _Finder:
+    """First on ``sys.meta_path``; finds nothing itself."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, list[Call]] = {}
+        self._globs: dict[str, list[tuple[str, Call]]] = {}
+
+    def wait_for(self, module: str, call: Call) -> None:
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # find_spec is all that the import system asks for
+        top = module.partition(".")[0]
+        if is_glob(module):
+            self._globs.setdefault("*" if is_glob(top) else top, []).append((module, call))
+        else:
+            self._exact.setdefault(module, []).append(call)
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not self._calls(name):
+            return None
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            spec = find(name, path, target) if finder is not self and find is not None else None
+            if spec is not None:
+                self._follow(spec)
+                return spec
+        return None
+
+    def _calls(self, name: str) -> list[Call]:
+        calls = self._exact.get(name, [])
+        if self._globs:
+            top = name.partition(".")[0]
+            waiting = self._globs.get(top, []) + self._globs.get("*", [])
+            return calls + [call for pattern, call in waiting if matches(pattern, name)]
+        return calls
+
+    def _follow(self, spec: ModuleSpec) -> None:
+        """Let the loader of ``spec`` make our calls once it has executed a module, for as long as it lives."""
+        loader = spec.loader
+        if (
+            loader is None
+            or isinstance(loader, type)
+            or "exec_module" in getattr(loader, "__dict__", {"exec_module": ()})
+        ):
+            return  # a namespace, a built-in without Python code, or a loader that is followed already
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            loader.__dict__.pop("exec_module", None)
+            execute(module)
+            for call in self._calls(module.__name__):
+                call(module)
+
+        # The interpreter strips the import system's own frames from tracebacks and warnings, by this file name.
+        exec_module.__code__ = exec_module.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
+        loader.__dict__["exec_module"] = exec_module
+
+
+_finder = _Finder()

@@ -1,0 +1,116 @@
+"""Libraries are instrumented at their first import, each for itself: one that fails never disables another."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+from erni_run.config.libraries import LIBRARIES, Library
+from erni_run.inside.imports import when_imported
+from erni_run.inside.notice import describe, say_once
+from erni_run.plan import LibrariesPlan
+
+NATIVE = {"fastapi": "fastapi.telemetry"}
+"""Libraries that speak OpenTelemetry themselves from some version on, and the module by which that version is known. With a
+tracer provider in place they need no instrumentor. The name is also that of their instrumentation scope."""
+
+
+def muted_scopes(plan: LibrariesPlan) -> frozenset[str]:
+    """The instrumentation scopes of native libraries that ``plan`` wants silent."""
+    return frozenset(name for name in NATIVE if not plan.wants(name, auto=LIBRARIES[name].auto))
+
+
+def switch_on(module: ModuleType, plan: LibrariesPlan) -> None:
+    """Instrument every enabled library whose module is ``module``; say once what prevents it."""
+    for library in LIBRARIES.values():
+        if library.module == module.__name__ and plan.wants(library.name, auto=library.auto):
+            try:
+                problem = _switch_on(library, plan)
+            except Exception as error:  # an instrumentor is foreign code: whatever it raises stays here
+                problem = describe(error)
+            if problem:
+                say_once(f"{library.name} is not traced: {problem}")
+
+
+def obstacle(library: Library) -> str:
+    """Why ``library`` cannot be instrumented here, with what to do about it; "" if it can."""
+    if is_native(library):
+        return ""
+    if not _is_installed(library):
+        return f"pip install {library.distribution}"
+    conflict = _conflict(_instrumentor(library))
+    return f"{conflict}: the instrumentation does not support that version" if conflict else ""
+
+
+def is_native(library: Library) -> bool:
+    """Whether the installed version of ``library`` speaks OpenTelemetry itself."""
+    return library.name in NATIVE and find_spec(NATIVE[library.name]) is not None
+
+
+def _switch_on(library: Library, plan: LibrariesPlan) -> str:
+    options = plan.options.get(library.name, {})
+    if is_native(library):
+        import_module("opentelemetry.trace")  # our provider is installed with it
+        return (
+            ""
+            if not options
+            else f"this version speaks OpenTelemetry itself and takes no options: {', '.join(options)}"
+        )
+    if not _is_installed(library):
+        wanted_by_name = plan.enable is not None
+        return f"pip install {library.distribution}" if wanted_by_name else ""
+    instrumentor = _instrumentor(library)
+    conflict = _conflict(instrumentor)
+    if conflict:
+        return f"{conflict}: the instrumentation does not support that version"
+    if not instrumentor.is_instrumented_by_opentelemetry:
+        instrumentor.instrument(skip_dep_check=True, **options)
+    return ""
+
+
+def _is_installed(library: Library) -> bool:
+    try:
+        return find_spec(library.instrumentor.partition(":")[0]) is not None
+    except ModuleNotFoundError:  # not even its parent package
+        return False
+
+
+def _instrumentor(library: Library) -> Any:
+    """The instrumentor, told to patch a submodule when the application imports it instead of importing it for that."""
+    module, _, name = library.instrumentor.partition(":")
+    package = import_module(module)
+    for alias, value in list(vars(package).items()):
+        if value is wrapt.wrap_function_wrapper:
+            setattr(package, alias, _wrap_when_imported)
+    return getattr(package, name)()
+
+
+def _wrap_when_imported(target: Any, name: str, wrapper: Any) -> None:
+    """``wrapt.wrap_function_wrapper``, which would import a module that ``target`` names: sqlalchemy's takes 55 ms of CPU."""
+    if isinstance(target, str):
+        when_imported(target, lambda module: _wrap(module, name, wrapper))
+    else:
+        wrapt.wrap_function_wrapper(target, name, wrapper)
+
+
+def _wrap(module: ModuleType, name: str, wrapper: Any) -> None:
+    try:
+        wrapt.wrap_function_wrapper(module, name, wrapper)
+    except Exception as error:  # when_imported allows none
+        say_once(f"{module.__name__}.{name} is not traced: {describe(error)}")
+
+
+def _conflict(instrumentor: Any) -> str:
+    """What the instrumentor requires and what is there instead, "" if they agree."""
+    from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
+
+    conflict = get_dependency_conflicts(instrumentor.instrumentation_dependencies())
+    if conflict is None:
+        return ""
+    wanted = conflict.required or " or ".join(map(str, conflict.required_any))
+    found = conflict.found or " or ".join(map(str, conflict.found_any)) or "nothing"
+    return f"it wants {wanted} and finds {found}"

@@ -1,0 +1,32 @@
+"""Our own channel: one line at a time on the process's standard error, never through logging or sys.stderr.
+
+The application may have replaced sys.stderr, configured logging or closed either; none of that is ours to touch.
+"""
+
+import os
+
+_said: "set[str]" = set()
+
+
+def say(line: str) -> None:
+    """Write ``line`` to file descriptor 2, in one piece. Fails in silence: there is nobody left to tell."""
+    try:
+        os.write(2, f"erni-run: {line}\n".encode("utf-8", "replace"))
+    except OSError:
+        return
+
+
+def say_once(line: str) -> None:
+    """``say``, unless this process has said the very same before."""
+    if line not in _said:
+        _said.add(line)
+        say(line)
+
+
+def describe(error: BaseException) -> str:
+    """``error`` in one line, whatever its ``str`` does."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # an exception whose __str__ raises is still to be reported
+        text = ""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

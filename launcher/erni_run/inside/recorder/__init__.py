@@ -1,0 +1,1 @@
+"""Spans: the tracer provider behind OpenTelemetry's API, started by the first span."""

@@ -1,0 +1,82 @@
+"""Start the command: off means at once, otherwise with a plan in its environment. One page, top to bottom."""
+
+import os
+import sys
+
+from erni_run.errors import ConfigError
+from erni_run.start import command
+from erni_run.switch import is_off
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+    from erni_run.options import Options
+
+
+def launch(options: "Options", environ: "Mapping[str, str]") -> "NoReturn":
+    """Become the command of ``options``. Raises ErniRunError for whatever prevents it."""
+    path = command.find(options.command[0], environ)
+    if is_off(environ):
+        command.become(path, options.command, environ)
+    try:
+        plan = _plan(options, environ)
+    except ConfigError as error:
+        if not options.run_on_error:
+            raise
+        _say(f"{error}\nerni-run: starting untraced, as --on-error run asks")
+        command.become(path, options.command, environ)
+    _warn_of_deaf_interpreter(path, options.command)
+    from erni_run.start.environment import traced
+
+    command.become(path, options.command, traced(environ, plan, os.getpid()))
+
+
+def _plan(options: "Options", environ: "Mapping[str, str]") -> str:
+    """The plan as one string: remembered from an earlier start, or read anew. Raises ConfigError."""
+    from erni_run.config.find import find
+    from erni_run.start.remembered import Source
+
+    config = find(options.config, environ, os.getcwd())
+    if config is None:
+        _say("no tracing.toml here or above: libraries are traced with the defaults, functions are not")
+    source = Source(config, os.path.basename(options.command[0]))
+    remembered = None if options.explain else source.recall(environ)
+    return remembered if remembered is not None else _read(source, options, environ)
+
+
+def _read(source: "Source", options: "Options", environ: "Mapping[str, str]") -> str:
+    from erni_run.config.read import read
+    from erni_run.plan import encode
+    from erni_run.start.remembered import Observed
+
+    observed = Observed(environ)
+    reading = read(source.path, observed, os.path.basename(options.command[0]))
+    for notice in reading.notices:
+        _say(notice)
+    if options.explain:
+        from erni_run.explain import explain
+
+        sys.stderr.write(explain(reading))
+    plan = encode(reading.plan)
+    if not reading.plan.export.headers and not reading.notices:  # secrets stay off the disk; notices are for each start
+        source.remember(environ, observed.asked, plan)
+    return plan
+
+
+def _warn_of_deaf_interpreter(path: str, argv: "list[str]") -> None:
+    from erni_run.start.interpreter import warning
+
+    text = warning(path, argv)
+    if text:
+        _say(f"warning: {text}")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"erni-run: {line}\n")
+    sys.stderr.flush()
+
+
+if TYPE_CHECKING:
+    from erni_run.start.remembered import Source

@@ -1,0 +1,1 @@
+"""The process before the application: find the command, prepare its environment, become it."""

@@ -1,0 +1,136 @@
+"""Plans remembered from earlier starts, so that an unchanged tracing.toml is not validated twice.
+
+Validation costs some 150 ms of CPU, most of it the import of pydantic. An entry holds all that the plan was made from:
+erni-run itself, the file's path and content, the command's name, the working directory and every environment variable that
+was looked at.
+An entry that differs in any of these, or that somebody else could have written, is not used. Any failure means: forget it.
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+from erni_run.version import __version__
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_UNSET = b"\x01"  # stands for a variable that is not set: no environment variable may hold it in practice
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+class Observed:
+    """An environment that keeps a list of the variables it was asked for."""
+
+    def __init__(self, environ: "Mapping[str, str]") -> None:
+        self._environ = environ
+        self.asked: dict[str, bytes] = {}
+
+    def __getitem__(self, name: str) -> str:
+        self.asked[name] = _value(self._environ, name)
+        return self._environ[name]
+
+    def __contains__(self, name: object) -> bool:
+        self.asked[str(name)] = _value(self._environ, str(name))
+        return name in self._environ
+
+    def get(self, name: str, default: "str | None" = None) -> "str | None":
+        """The value of ``name``, as ``Mapping.get``."""
+        self.asked[name] = _value(self._environ, name)
+        return self._environ.get(name, default)
+
+    def __iter__(self) -> "Iterator[str]":
+        raise TypeError("ask for a variable by its name: what is not asked for is not remembered")
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+
+class Source:
+    """What a plan is made from, beside the environment: the file at ``path`` (None: the defaults), the command's name and the
+    working directory, to which paths in variables are relative.
+    """
+
+    def __init__(self, path: "str | None", command: str) -> None:
+        self.path = path
+        self._fields = [_stamp(), os.fsencode(path or ""), os.fsencode(command), os.getcwdb(), _content(path)]
+
+    def recall(self, environ: "Mapping[str, str]") -> "str | None":
+        """The plan remembered for this source in this environment, or None."""
+        try:
+            fields = _read(self._entry(environ)).split(b"\0")
+        except OSError:
+            return None
+        asked = fields[len(self._fields) : -1]
+        if fields[: len(self._fields)] != self._fields or len(asked) % 2:
+            return None
+        for name, value in zip(asked[::2], asked[1::2], strict=True):
+            if _value(environ, os.fsdecode(name)) != value:
+                return None
+        return os.fsdecode(fields[-1])
+
+    def remember(self, environ: "Mapping[str, str]", asked: "dict[str, bytes]", plan: str) -> None:
+        """Keep ``plan``, which was made after looking at the variables in ``asked``."""
+        fields = [*self._fields]
+        for name, value in asked.items():
+            fields += [os.fsencode(name), value]
+        fields.append(os.fsencode(plan))
+        if sum(field.count(b"\0") for field in fields) == 0:
+            try:
+                _write(self._entry(environ), b"\0".join(fields))
+            except OSError:
+                return
+
+    def _entry(self, environ: "Mapping[str, str]") -> str:
+        cache = environ.get("XDG_CACHE_HOME") or os.path.join(environ["HOME"], ".cache") if "HOME" in environ else ""
+        if not os.path.isabs(cache):
+            raise FileNotFoundError("neither XDG_CACHE_HOME nor HOME names a folder")
+        name = b"-".join(self._fields[1:3]).replace(b"/", b"%")
+        return os.path.join(cache, "erni-run", os.fsdecode(name[-200:]))
+
+
+def _value(environ: "Mapping[str, str]", name: str) -> bytes:
+    return os.fsencode(environ[name]) if name in environ else _UNSET
+
+
+def _content(path: "str | None") -> bytes:
+    if path is None:
+        return b""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _stamp() -> bytes:
+    """Changes with erni-run's own code: its version, and the youngest file among those that make plans."""
+    youngest = os.stat(os.path.join(_PACKAGE, "plan.py")).st_mtime_ns
+    for entry in os.scandir(os.path.join(_PACKAGE, "config")):
+        if entry.is_file():
+            youngest = max(youngest, entry.stat().st_mtime_ns)
+    return f"{__version__} {youngest}".encode()
+
+
+def _read(entry: str) -> bytes:
+    descriptor = os.open(entry, os.O_RDONLY | os.O_CLOEXEC | _NOFOLLOW)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            raise PermissionError(entry)
+        return os.read(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _write(entry: str, content: bytes) -> None:
+    folder = os.path.dirname(entry)
+    os.makedirs(folder, 0o700, exist_ok=True)
+    status = os.lstat(folder)
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise PermissionError(folder)
+    unfinished = f"{entry[-200:]}.{os.getpid()}"
+    unfinished = os.path.join(folder, os.path.basename(unfinished))
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | _NOFOLLOW, 0o600)
+    try:
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
+    os.replace(unfinished, entry)

@@ -1,0 +1,180 @@
+"""Children are traced too: workers, reloaders, spawned and forked processes, with one record for each of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.collector import Collector
+from tests.conftest import Workshop
+
+APP = """
+    import os
+
+    def answer():
+        return str(os.getpid()).encode()
+
+    async def asgi(scope, receive, send):
+        if scope["type"] != "http":
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": answer()})
+
+    def wsgi(environ, start_response):
+        start_response("200 OK", [])
+        return [answer()]
+"""
+
+CONFIG = """
+    [service]
+    name = "children"
+    [[span]]
+    target = "app:answer"
+"""
+
+
+@pytest.fixture
+def app(workshop: Workshop) -> Workshop:
+    workshop.write("app.py", APP)
+    workshop.write("tracing.toml", CONFIG)
+    return workshop
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def get(port: int, seconds: float = 30) -> str:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
+                return response.read().decode()
+        except OSError:
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.05)
+
+
+SERVERS = {
+    "uvicorn": ("uvicorn", "app:asgi", "--port", "{port}"),
+    "uvicorn with two workers": ("uvicorn", "app:asgi", "--port", "{port}", "--workers", "2"),
+    "uvicorn with reload": ("uvicorn", "app:asgi", "--port", "{port}", "--reload"),
+    "python -m uvicorn": ("python", "-m", "uvicorn", "app:asgi", "--port", "{port}"),
+    "gunicorn prefork": ("gunicorn", "app:wsgi", "--bind", "127.0.0.1:{port}", "--workers", "2"),
+    "gunicorn preloaded": ("gunicorn", "app:wsgi", "--bind", "127.0.0.1:{port}", "--workers", "2", "--preload"),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_servers_workers_are_traced(app: Workshop, collector: Collector, server: str, protocol: str) -> None:
+    port = free_port()
+    command = [word.format(port=port) for word in SERVERS[server]]
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment(protocol)}
+    streams = {"stdout": (app.folder / "out").open("w"), "stderr": (app.folder / "err").open("w")}
+    with app.start("erni-run", *command, environ=environ, **streams) as process:
+        try:
+            pids = {get(port) for _ in range(4)}
+            spans = collector.wait_for(lambda spans: len([span for span in spans if span.name == "answer"]) >= 4)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+    assert {str(span.resource["process.pid"]) for span in spans} == pids
+    assert {span.resource["service.name"] for span in spans} == {"children"}
+    assert len({span.resource["service.instance.id"] for span in spans}) == len(pids)
+    assert "erni-run" not in Path(app.folder / "err").read_text()
+
+
+CHILDREN = {
+    "a spawned process": "multiprocessing.get_context('spawn').Process(target=app.answer)",
+    "a forked process": "multiprocessing.get_context('fork').Process(target=app.answer)",
+    "a process of a fork server": "multiprocessing.get_context('forkserver').Process(target=app.answer)",
+}
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_short_lived_child_delivers_before_it_ends(app: Workshop, collector: Collector, child: str) -> None:
+    app.write(
+        "main.py",
+        f"""
+        import multiprocessing, app
+        if __name__ == "__main__":
+            app.answer()
+            process = {CHILDREN[child]}
+            process.start()
+            process.join()
+            print(process.pid, process.exitcode)
+        """,
+    )
+    done = app.run("erni-run", "python", "main.py", environ={"OTEL_TRACES_EXPORTER": "otlp", **collector.environment()})
+    assert done.stderr == ""
+    pid, status = done.stdout.split()
+    assert status == "0"
+    spans = collector.wait_for(lambda spans: len(spans) >= 2)
+    assert [str(span.resource["process.pid"]) == pid for span in spans].count(True) == 1
+    assert len(spans) == 2
+
+
+def test_forked_child_that_leaves_by_exit_delivers(app: Workshop, collector: Collector) -> None:
+    app.write(
+        "main.py",
+        """
+        import os, sys, app
+        app.answer()
+        if os.fork() == 0:
+            app.answer()
+            sys.exit(0)
+        os.wait()
+        """,
+    )
+    done = app.run("erni-run", "python", "main.py", environ={"OTEL_TRACES_EXPORTER": "otlp", **collector.environment()})
+    assert (done.stderr, done.returncode) == ("", 0)
+    spans = collector.wait_for(lambda spans: len(spans) >= 2)
+    assert len({span.resource["process.pid"] for span in spans}) == 2
+
+
+@pytest.mark.parametrize("switch", ["ENABLE_TRACING=false", "ENABLE_TRACING= Off", "OTEL_SDK_DISABLED=TRUE"])
+def test_child_that_is_switched_off_loads_nothing_of_ours(app: Workshop, switch: str) -> None:
+    child = "import app, sys; app.answer(); print('erni_run' in sys.modules, 'opentelemetry' in sys.modules)"
+    done = app.run("erni-run", "env", switch, "python", "-c", child)
+    assert done.stdout == "False False\n"
+
+
+def test_context_in_the_environment_is_the_parent(app: Workshop, collector: Collector) -> None:
+    trace_id, span_id = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", "TRACEPARENT": f"00-{trace_id}-{span_id}-01", **collector.environment()}
+    app.run("erni-run", "python", "-c", "import app; app.answer(); app.answer()", environ=environ)
+    spans = collector.wait_for(lambda spans: len(spans) == 2)
+    assert {(span.trace_id, span.parent_id) for span in spans} == {(trace_id, span_id)}
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_parents_sampling_decision_is_followed(app: Workshop, collector: Collector, flags: str) -> None:
+    parent = f"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}"
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", "TRACEPARENT": parent, **collector.environment()}
+    done = app.run("erni-run", "python", "-c", "import app; app.answer()", environ=environ)
+    assert (done.stderr, len(collector.spans)) == ("", int(flags))
+
+
+def test_same_file_works_under_opentelemetrys_own_launcher(app: Workshop, collector: Collector) -> None:
+    environ = {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_SERVICE_NAME": "stock",
+        **collector.environment(),
+    }
+    done = app.run("opentelemetry-instrument", "python", "-c", "import app; app.answer()", environ=environ)
+    assert done.returncode == 0
+    (span,) = collector.wait_for(lambda spans: len(spans) == 1)
+    assert (span.name, span.resource["service.name"]) == ("answer", "stock")
+    assert os.sep not in span.name

@@ -1,0 +1,295 @@
+"""Every way in which the command is found, refused or started, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import BIN, Workshop
+
+REFUSALS = {
+    "an unknown command": (("no-such-command",), 127, "no-such-command: command not found"),
+    "a misspelt command": (("pyton3-like-nothing",), 127, "command not found"),
+    "a near miss": (("uvicron", "x"), 127, "did you mean uvicorn?"),
+    "a path that is not there": (("./nothing",), 127, "./nothing: command not found"),
+    "a script here, without ./": (("script.py",), 127, "`erni-run python script.py`"),
+    "a script without permission": (
+        ("./script.py",),
+        126,
+        "permission denied; start it with `erni-run python ./script.py`",
+    ),
+    "a program without permission": (("./plain",), 126, "allow it with `chmod +x ./plain`"),
+    "a directory": (("./folder",), 126, "./folder: is a directory"),
+    "an application instead of its server": (("agency.main:app",), 127, "`erni-run uvicorn agency.main:app`"),
+    "an interpreter that is not there": (("./odd",), 126, "the interpreter named in its first line does not exist"),
+    "nothing": ((), 2, "no command given"),
+    "an unknown option": (("--explian", "python"), 2, "unknown option --explian"),
+    "an option without its value": (("--config",), 2, "--config needs a file"),
+    "a wrong choice": (("--on-error", "panic", "python"), 2, "write stop or run"),
+    "a file that is not there": (("-c", "gone.toml", "python"), 2, "gone.toml"),
+    "an unclear switch": (("python", "-c", "pass"), 2, "ENABLE_TRACING is 'flase': write true or false"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusal_is_one_clear_message_and_the_shells_status(workshop: Workshop, case: str) -> None:
+    words, status, message = REFUSALS[case]
+    workshop.write("script.py", "print(1)\n")
+    workshop.write("plain", "echo\n")
+    workshop.write("odd", "#!/no/such/interpreter\n", 0o755)
+    (workshop.folder / "folder").mkdir()
+    environ = {"ENABLE_TRACING": "flase"} if case == "an unclear switch" else {}
+    done = workshop.run("erni-run", *words, environ=environ)
+    assert done.returncode == status
+    assert message in done.stderr
+    assert done.stderr.startswith("erni-run: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_command_is_looked_up_as_a_shell_does(workshop: Workshop) -> None:
+    """A file that cannot be executed does not hide one further on in PATH."""
+    workshop.write("first/tool", "not executable\n")
+    workshop.write("second/tool", "#!/bin/sh\necho second $0\n", 0o755)
+    first, second = workshop.folder / "first", workshop.folder / "second"
+    environ = {"PATH": f"{first}:{second}:{BIN}:/usr/bin:/bin"}
+    assert workshop.run("erni-run", "tool", environ=environ).stdout == f"second {second}/tool\n"
+
+
+def test_script_without_a_first_line_is_run_by_sh(workshop: Workshop) -> None:
+    workshop.write("plain", "echo $0 $1\n", 0o755)
+    assert workshop.run("erni-run", "./plain", "x").stdout == "./plain x\n"
+
+
+def test_command_outside_of_path_is_named_with_its_folder(workshop: Workshop) -> None:
+    done = workshop.run(f"{BIN}/erni-run", "uvicorn", environ={"PATH": "/usr/bin:/bin"})
+    assert (done.returncode, BIN in done.stderr) == (127, True)
+
+
+def test_without_tracing_toml_one_line_says_so(workshop: Workshop) -> None:
+    done = workshop.run("erni-run", "python", "-c", "print(1)")
+    assert done.stdout == "1\n"
+    assert done.stderr.splitlines() == [
+        "erni-run: no tracing.toml here or above: libraries are traced with the defaults, functions are not"
+    ]
+
+
+def test_tracing_toml_is_found_by_option_then_variable_then_folders_above(workshop: Workshop) -> None:
+    for folder in ("option", "variable", "."):
+        workshop.write(f"{folder}/tracing.toml", f'[service]\nname = "{folder}"\n')
+    (workshop.folder / "deep" / "below").mkdir(parents=True)
+    script = "import os; from erni_run.plan import decode; print(decode(os.environ['ERNI_RUN_PLAN']).service.name)"
+    variable = {"ERNI_RUN_CONFIG": "variable/tracing.toml"}
+    option = ("-c", "option/tracing.toml")
+    assert workshop.run("erni-run", *option, "python", "-c", script, environ=variable).stdout == "option\n"
+    assert workshop.run("erni-run", "python", "-c", script, environ=variable).stdout == "variable\n"
+    below = workshop.run("sh", "-c", f'cd deep/below && erni-run python -c "{script}"')
+    assert below.stdout == ".\n"
+
+
+def test_mistakes_stop_the_start_and_all_of_them_are_listed(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", '[servcie]\nname = "x"\n\n[[span]]\ntarget = "a.b.c"\nkind = "intrnal"\n')
+    done = workshop.run("erni-run", "python", "-c", "print('started')")
+    assert (done.returncode, done.stdout) == (2, "")
+    for expected in ("tracing.toml:1:", "did you mean [service]?", "tracing.toml:5:", "tracing.toml:6:", "internal"):
+        assert expected in done.stderr
+    on_error = workshop.run(
+        "erni-run", "--on-error", "run", "python", "-c", "import sys; print('erni_run' in sys.modules)"
+    )
+    assert (on_error.returncode, on_error.stdout) == (0, "False\n")
+    assert "tracing.toml:1:" in on_error.stderr
+    assert "starting untraced" in on_error.stderr
+
+
+DEAF = {
+    "python -I": (("python", "-I", "-c", "pass"), "-I"),
+    "python -sE": (("python", "-sE", "-c", "pass"), "-E"),
+    "python -W error -S": (("python", "-W", "error", "-S", "-c", "pass"), "-S"),
+    "a first line with -I": (("./isolated",), "-I"),
+    "python -c with -I in its program": (("python", "-c", "0-0 # -I", "-I"), ""),
+    "python without": (("python", "-u", "-c", "pass"), ""),
+}
+
+
+@pytest.mark.parametrize("case", DEAF)
+def test_interpreter_that_hides_pythonpath_draws_a_warning(workshop: Workshop, case: str) -> None:
+    command, flag = DEAF[case]
+    workshop.write("tracing.toml", "")
+    workshop.write("isolated", f"#!{sys.executable} -I\nprint(1)\n", 0o755)
+    done = workshop.run("erni-run", *command)
+    assert done.returncode == 0
+    if flag:
+        assert "erni-run: warning: " in done.stderr
+        assert f"nothing will be traced; remove {flag}" in done.stderr
+    else:
+        assert done.stderr == ""
+
+
+def test_plan_that_is_too_large_is_refused_with_advice(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", "".join(f'[[span]]\ntarget = "package.module:function_{i}"\n' for i in range(2000)))
+    done = workshop.run("erni-run", "python", "-c", "print(1)")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "join the targets of tracing.toml into globs" in done.stderr
+
+
+def test_applications_own_sitecustomize_runs_exactly_once(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", "")
+    workshop.write(
+        "own/sitecustomize.py", "import sys; open('log', 'a').write(f'{sys.orig_argv[1:2]} {sys.path}\\n')\n"
+    )
+    environ = {"PYTHONPATH": str(workshop.folder / "own")}
+    script = "import sys; print(sys.modules['sitecustomize'].__file__, sys.path)"
+    bare = workshop.run("python", "-c", script, environ=environ)
+    traced = workshop.run("erni-run", "python", "-c", script, environ=environ)
+    assert (traced.stdout, traced.stderr) == (bare.stdout, bare.stderr)
+    runs = [line for line in (workshop.folder / "log").read_text().splitlines() if line.startswith("['-c']")]
+    assert len(runs) == 2  # one of the bare command, one of the traced
+    assert len(set(runs)) == 1
+
+
+def test_failing_sitecustomize_fails_as_it_does_without_us(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", "")
+    workshop.write("own/sitecustomize.py", "raise RuntimeError('mine')\n")
+    environ = {"PYTHONPATH": str(workshop.folder / "own")}
+    bare = workshop.run("python", "-c", "print(1)", environ=environ)
+    traced = workshop.run("erni-run", "python", "-c", "print(1)", environ=environ)
+    assert (traced.stdout, traced.returncode) == (bare.stdout, bare.returncode)
+    assert (
+        traced.stderr == bare.stderr * 2
+    )  # the launcher is a Python of the same environment, before it is the command
+
+
+def test_nested_start_neither_repeats_our_folder_nor_drops_others(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", "")
+    command = ("erni-run", "erni-run", "python", "-c", "import os; print(os.environ['PYTHONPATH'])")
+    done = workshop.run(*command, environ={"PYTHONPATH": "/keep/me"})
+    assert [Path(entry).name for entry in done.stdout.strip().split(os.pathsep)] == ["entry", "me"]
+
+
+def test_other_python_without_erni_run_says_so_once_and_runs(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", "")
+    other = workshop.folder / "other"
+    workshop.run(sys.executable, "-m", "venv", "--without-pip", str(other))
+    script = "import subprocess, sys; print('ran', flush=True); subprocess.run([sys.executable, '-c', 'print(2)'])"
+    done = workshop.run("erni-run", f"{other}/bin/python", "-c", script)
+    assert done.stdout == "ran\n2\n"
+    assert len(done.stderr.splitlines()) == 1
+    assert "pip install" in done.stderr
+
+
+def test_verb_is_a_program_after_two_dashes(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", "")
+    workshop.write("bin/check", "#!/bin/sh\necho program $1\n", 0o755)
+    environ = {"PATH": f"{workshop.folder}/bin:{BIN}:/usr/bin:/bin"}
+    assert workshop.run("erni-run", "--", "check", "x", environ=environ).stdout == "program x\n"
+
+
+def test_explain_names_every_setting_and_its_origin(workshop: Workshop) -> None:
+    workshop.write(
+        "tracing.toml",
+        """
+        [service]
+        name = "shop"
+        [export]
+        headers = { authorization = "Bearer ${TOKEN}" }
+        [[span]]
+        target = "shop.cart:add"
+        """,
+    )
+    environ = {"TOKEN": "hush", "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
+    done = workshop.run("erni-run", "--explain", "python", "-c", "print(1)", environ=environ)
+    assert done.stdout == "1\n"
+    for expected in (
+        "shop   (tracing.toml:2)",
+        "authorization: ***",
+        "OTEL_TRACES_SAMPLER",
+        "shop.cart:add   (line 5)",
+    ):
+        assert expected in done.stderr
+    assert "hush" not in done.stderr
+
+
+def test_secret_headers_are_not_left_on_disk(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", '[export]\nheaders = { authorization = "Bearer ${TOKEN}" }\n')
+    workshop.run("erni-run", "python", "-c", "pass", environ={"TOKEN": "hush"})
+    assert not any(b"hush" in path.read_bytes() for path in workshop.folder.rglob("*") if path.is_file())
+
+
+def test_check_lists_what_would_be_traced_and_fails_for_the_rest(workshop: Workshop) -> None:
+    workshop.write("shop/__init__.py", "print('noise on standard output')\n")
+    workshop.write("shop/cart.py", "def add(item): return item\ndef drop(item): return item\n")
+    good = '[[span]]\ntarget = "shop.*:a*"\n[[span]]\ntarget = "shop.cart:drop"\ncapture = { "item" = "item" }\n'
+    workshop.write("tracing.toml", good)
+    done = workshop.run("erni-run", "check")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all 2 would be traced")
+    workshop.write("tracing.toml", good + '[[span]]\ntarget = "shop.cart:remove"\n[[span]]\ntarget = "shop.till:pay"\n')
+    done = workshop.run("erni-run", "check", "--json")
+    rows = {row["target"]: row for row in json.loads(done.stdout)["rows"] if row["kind"] == "span"}
+    assert done.returncode == 1
+    assert rows["shop.*:a*"]["functions"] == ["shop.cart:add"]
+    assert "has no 'remove'" in rows["shop.cart:remove"]["problem"]
+    assert "No module named 'shop.till'" in rows["shop.till:pay"]["problem"]
+
+
+def test_check_finds_a_capture_of_a_parameter_that_is_not_there(workshop: Workshop) -> None:
+    workshop.write("cart.py", "def add(item): return item\n")
+    workshop.write("tracing.toml", '[[span]]\ntarget = "cart:add"\ncapture = { "size" = "len(items)" }\n')
+    done = workshop.run("erni-run", "check")
+    assert done.returncode == 1
+    assert "add has no parameter 'items'" in done.stdout
+
+
+def test_schema_is_valid_json_that_names_every_section(workshop: Workshop) -> None:
+    schema = json.loads(workshop.run("erni-run", "schema").stdout)
+    assert {"service", "export", "span", "handoff"} <= set(schema["properties"])
+
+
+class TestRememberedPlan:
+    """An unchanged start reads no configuration; whatever the plan was made from ends that."""
+
+    SCRIPT = (
+        "import os; from erni_run.plan import decode; p = decode(os.environ['ERNI_RUN_PLAN']); print(p.service.name)"
+    )
+
+    def run(self, workshop: Workshop, **environ: str) -> str:
+        return workshop.run("erni-run", "python", "-c", self.SCRIPT, environ=environ).stdout.strip()
+
+    def test_second_start_does_without_pydantic(self, workshop: Workshop) -> None:
+        workshop.write("tracing.toml", '[service]\nname = "a"\n')
+        environ = {"PYTHONVERBOSE": "1"}
+        first = workshop.run("erni-run", "true", environ=environ)
+        second = workshop.run("erni-run", "true", environ=environ)
+        assert ("import 'pydantic'" in first.stderr, "import 'pydantic'" in second.stderr) == (True, False)
+
+    def test_edited_file_and_changed_variable_count_at_once(self, workshop: Workshop) -> None:
+        workshop.write("tracing.toml", '[service]\nname = "${NAME:-a}"\n')
+        assert [self.run(workshop), self.run(workshop), self.run(workshop, NAME="b")] == ["a", "a", "b"]
+        assert self.run(workshop, OTEL_SERVICE_NAME="c") == "c"
+        workshop.write("tracing.toml", '[service]\nname = "d"\n')
+        assert self.run(workshop) == "d"
+
+    @pytest.mark.parametrize("spoil", ["world-readable", "garbage", "symlink"])
+    def test_entry_that_somebody_else_could_have_written_is_not_used(self, workshop: Workshop, spoil: str) -> None:
+        workshop.write("tracing.toml", '[service]\nname = "a"\n')
+        self.run(workshop)
+        (entry,) = (workshop.folder / "home/.cache/erni-run").iterdir()
+        if spoil == "world-readable":
+            entry.write_bytes(entry.read_bytes().replace(b'"a"', b'"z"'))
+            entry.chmod(0o644)
+        elif spoil == "garbage":
+            entry.write_bytes(b"\0\0garbage\0")
+        else:
+            elsewhere = workshop.folder / "elsewhere"
+            elsewhere.write_bytes(entry.read_bytes().replace(b'"a"', b'"z"'))
+            elsewhere.chmod(0o600)
+            entry.unlink()
+            entry.symlink_to(elsewhere)
+        assert self.run(workshop) == "a"
+
+    def test_home_that_cannot_be_written_is_no_obstacle(self, workshop: Workshop) -> None:
+        workshop.write("tracing.toml", '[service]\nname = "a"\n')
+        assert self.run(workshop, HOME="/proc") == "a"
