@@ -13,8 +13,8 @@ from erni_run.viewer.span import Span
 class Collector(Receiver):
     """Receives on loopback; ``spans`` is all that has arrived."""
 
-    def __init__(self) -> None:
-        super().__init__(self._keep)
+    def __init__(self, http_port: int = 0) -> None:
+        super().__init__(self._keep, http_port)
         self.spans: list[Span] = []
         self._arrived = threading.Condition()
 

@@ -10,6 +10,7 @@ from .server import Sandbox, SandboxOptions
 
 
 def main(argv: list[str]) -> int:
+    """Serve until SIGINT or SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -14,7 +14,7 @@ RANGE_UNIT = 320 * 1024
 RANGE_LIMIT = 60 * 1024 * 1024
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The service says no: an HTTP status, Graph's code and a sentence."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -24,6 +24,8 @@ class Refused(Exception):
 
 @dataclass(kw_only=True)
 class StoredFile:
+    """A file without its content; `size` in bytes."""
+
     id: str
     name: str
     size: int
@@ -32,6 +34,8 @@ class StoredFile:
 
 @dataclass(kw_only=True)
 class Upload:
+    """An upload session; `received` bytes so far."""
+
     name: str
     behavior: str
     received: int = 0
@@ -46,13 +50,15 @@ class Drive:
         self._lock = threading.Lock()
 
     def files(self) -> list[StoredFile]:
+        """All files, oldest first."""
         with self._lock:
             return list(self._files.values())
 
     def file(self, file_id: str) -> StoredFile:
+        """A file by its id, or 404."""
         found = next((file for file in self.files() if file.id == file_id), None)
         if found is None:
-            raise Refused(404, "itemNotFound", "The resource could not be found.")
+            raise RefusedError(404, "itemNotFound", "The resource could not be found.")
         return found
 
     def put(self, name: str, size: int, behavior: str) -> tuple[StoredFile, bool]:
@@ -60,7 +66,7 @@ class Drive:
         with self._lock:
             taken = self._files.get(name)
             if taken is not None and behavior == "fail":
-                raise Refused(409, "nameAlreadyExists", "The specified item name already exists.")
+                raise RefusedError(409, "nameAlreadyExists", "The specified item name already exists.")
             if taken is not None and behavior == "replace":
                 taken.size = size
                 return taken, False
@@ -74,20 +80,23 @@ class Drive:
         return next(candidate for candidate in names if candidate not in self._files)
 
     def open_upload(self, name: str, behavior: str) -> str:
+        """A new upload session's id; 409 for a taken name under `fail`."""
         with self._lock:
             if behavior == "fail" and name in self._files:
-                raise Refused(409, "nameAlreadyExists", "The specified item name already exists.")
+                raise RefusedError(409, "nameAlreadyExists", "The specified item name already exists.")
             upload_id = uuid.uuid4().hex
             self._uploads[upload_id] = Upload(name=name, behavior=behavior)
             return upload_id
 
     def upload(self, upload_id: str) -> Upload:
+        """An upload session by its id, or 404."""
         with self._lock:
             if upload_id not in self._uploads:
-                raise Refused(404, "itemNotFound", "The upload session was not found.")
+                raise RefusedError(404, "itemNotFound", "The upload session was not found.")
             return self._uploads[upload_id]
 
     def drop_upload(self, upload_id: str) -> None:
+        """End an upload session without a file."""
         self.upload(upload_id)
         with self._lock:
             self._uploads.pop(upload_id, None)
@@ -97,9 +106,9 @@ class Drive:
         upload = self.upload(upload_id)
         first, last, total = _parse_range(content_range, size)
         if first != upload.received:
-            raise Refused(416, "invalidRange", f"Expected a range that starts at {upload.received}.")
+            raise RefusedError(416, "invalidRange", f"Expected a range that starts at {upload.received}.")
         if last + 1 != total and size % RANGE_UNIT:
-            raise Refused(400, "invalidRequest", "Every range but the last must be a multiple of 320 KiB.")
+            raise RefusedError(400, "invalidRequest", "Every range but the last must be a multiple of 320 KiB.")
         upload.received = last + 1
         if upload.received < total:
             return None
@@ -107,6 +116,7 @@ class Drive:
         return self.put(upload.name, total, upload.behavior)
 
     def write_fields(self, file_id: str, fields: dict[str, Any]) -> StoredFile:
+        """Set fields of a file; 400 for a value that does not fit its column."""
         stored = self.file(file_id)
         for name, value in fields.items():
             _check_field(name, value, fields)
@@ -118,10 +128,10 @@ class Drive:
 def _parse_range(content_range: str, size: int) -> tuple[int, int, int]:
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", content_range)
     if match is None:
-        raise Refused(400, "invalidRequest", "Content-Range must read: bytes first-last/total.")
+        raise RefusedError(400, "invalidRequest", "Content-Range must read: bytes first-last/total.")
     first, last, total = (int(part) for part in match.groups())
     if last - first + 1 != size or last >= total or size > RANGE_LIMIT:
-        raise Refused(400, "invalidRequest", "Content-Range does not fit the body.")
+        raise RefusedError(400, "invalidRequest", "Content-Range does not fit the body.")
     return first, last, total
 
 
@@ -130,14 +140,16 @@ def _check_field(name: str, value: Any, fields: dict[str, Any]) -> None:
         return
     if name in MULTIPLE:
         if fields.get(f"{name}@odata.type") != "Collection(Edm.String)" or not isinstance(value, list):
-            raise Refused(400, "invalidRequest", f"Field '{name}' needs a Collection(Edm.String) annotation and a list.")
+            raise RefusedError(
+                400, "invalidRequest", f"Field '{name}' needs a Collection(Edm.String) annotation and a list."
+            )
         _check_choices(name, value, MULTIPLE[name])
     elif isinstance(value, list):
-        raise Refused(400, "invalidRequest", f"Field '{name}' takes one value.")
+        raise RefusedError(400, "invalidRequest", f"Field '{name}' takes one value.")
     elif name in SINGLE:
         _check_choices(name, [value], SINGLE[name])
 
 
 def _check_choices(name: str, values: list[Any], terms: str) -> None:
     if any(value not in terms.split("|") for value in values):
-        raise Refused(400, "invalidRequest", f"Field '{name}' has a value that is not among its choices.")
+        raise RefusedError(400, "invalidRequest", f"Field '{name}' has a value that is not among its choices.")

@@ -12,6 +12,8 @@ from .reply import Reply, Request
 
 @dataclass(kw_only=True)
 class Fault:
+    """One armed fault; `retry_after` and `delay` in seconds."""
+
     path: str
     status: int
     times: int
@@ -21,6 +23,7 @@ class Fault:
     hang_up: bool
 
     def matches(self, request: Request) -> bool:
+        """Whether this request is to go wrong."""
         return self.times > 0 and self.path in request.path and self.method in (None, request.method)
 
 
@@ -47,10 +50,12 @@ class Faults:
             self._armed.append(fault)
 
     def clear(self) -> None:
+        """Disarm all."""
         with self._lock:
             self._armed.clear()
 
     def listing(self) -> list[dict[str, Any]]:
+        """What is armed, with the times still left."""
         with self._lock:
             return [{"path": fault.path, "status": fault.status, "times": fault.times} for fault in self._armed]
 
@@ -91,11 +96,13 @@ def error_body(request: Request, status: int, message: str) -> dict[str, Any]:
 
 
 def openai_error(status: int, message: str, code: str | None = None) -> dict[str, Any]:
+    """An error body as OpenAI's API writes it."""
     kind = _OPENAI_TYPES.get(status, "server_error")
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
 def graph_error(status: int, message: str, code: str | None = None) -> dict[str, Any]:
+    """An error body as Microsoft Graph writes it."""
     inner = {"date": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), "request-id": "sandbox"}
     named = code or _GRAPH_CODES.get(status, "generalException")
     return {"error": {"code": named, "message": message, "innerError": inner}}

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from .drive import Drive, Refused, StoredFile, Upload
+from .drive import Drive, RefusedError, StoredFile, Upload
 from .faults import graph_error
 from .library import LIBRARY_NAME, columns
 from .reply import Reply, Request
@@ -16,6 +16,7 @@ from .reply import Reply, Request
 SITE = r"/v1\.0/sites/(?P<site>[^/:]+)"
 DRIVE = r"/v1\.0/drives/[^/]+"
 LIST_ID = "list-fertige-referenzfotos"
+PAGE = 100  # smaller than any that Graph would take, so that paging is seen to work
 BEHAVIOR = "@microsoft.graph.conflictBehavior"
 
 
@@ -42,29 +43,31 @@ class GraphApi:
         ]
 
     def serve(self, request: Request) -> Reply:
+        """Answer one request of login, Graph or an upload session."""
         try:
             if request.path.endswith("/oauth2/v2.0/token"):
                 return self._token(request)
             if request.path.startswith("/upload/"):
                 return self._upload(request)  # pre-authenticated by its URL, as Graph's upload URLs are
             return self._authorized(request)
-        except Refused as no:
+        except RefusedError as no:
             return Reply(status=no.status, body=graph_error(no.status, no.message, no.code))
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             return Reply(status=400, body=graph_error(400, f"Malformed request: {error}"))
 
     def expire_tokens(self) -> None:
+        """Refuse every token given out so far."""
         with self._lock:
             self._tokens.clear()
 
     def _authorized(self, request: Request) -> Reply:
         if request.header("Authorization").removeprefix("Bearer ") not in self._tokens:
-            raise Refused(401, "InvalidAuthenticationToken", "Access token is missing, empty or expired.")
+            raise RefusedError(401, "InvalidAuthenticationToken", "Access token is missing, empty or expired.")
         for method, pattern, route in self._routes:
             match = pattern.fullmatch(request.path)
             if match and method == request.method:
                 return route(request, match.groupdict())
-        raise Refused(404, "itemNotFound", f"No such resource: {request.method} {request.path}")
+        raise RefusedError(404, "itemNotFound", f"No such resource: {request.method} {request.path}")
 
     def _token(self, request: Request) -> Reply:
         if b"client_secret=wrong" in request.body or b"client_id=" not in request.body:
@@ -77,17 +80,19 @@ class GraphApi:
             body={"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token},
         )
 
-    def _site(self, request: Request, part: dict[str, str]) -> Reply:
+    def _site(self, _request: Request, part: dict[str, str]) -> Reply:
         site_id = f"{part['host']},{uuid.UUID(int=1)},{uuid.UUID(int=2)}"
         name = part["path"].rsplit("/", 1)[-1]
         url = f"https://{part['host']}/{part['path']}"
         return Reply(body={"id": site_id, "displayName": name, "name": name, "webUrl": url})
 
-    def _lists(self, request: Request, part: dict[str, str]) -> Reply:
+    def _lists(self, _request: Request, _part: dict[str, str]) -> Reply:
         facet = {"template": "documentLibrary", "hidden": False}
-        return Reply(body={"value": [{"id": LIST_ID, "displayName": LIBRARY_NAME, "name": LIBRARY_NAME, "list": facet}]})
+        return Reply(
+            body={"value": [{"id": LIST_ID, "displayName": LIBRARY_NAME, "name": LIBRARY_NAME, "list": facet}]}
+        )
 
-    def _columns(self, request: Request, part: dict[str, str]) -> Reply:
+    def _columns(self, _request: Request, _part: dict[str, str]) -> Reply:
         with self._lock:
             throttled = self._throttle and not self._columns_due
             self._columns_due = throttled
@@ -97,11 +102,15 @@ class GraphApi:
         headers["RateLimit-Reset"] = headers["Retry-After"]
         return Reply(status=429, body=graph_error(429, "The request has been throttled."), headers=headers)
 
-    def _drive(self, request: Request, part: dict[str, str]) -> Reply:
+    def _drive(self, _request: Request, _part: dict[str, str]) -> Reply:
         return Reply(body={"id": "drive-referenzfotos", "name": LIBRARY_NAME, "driveType": "documentLibrary"})
 
-    def _children(self, request: Request, part: dict[str, str]) -> Reply:
-        return Reply(body={"value": [_item(file) for file in self.drive.files()]})
+    def _children(self, request: Request, _part: dict[str, str]) -> Reply:
+        files, first = self.drive.files(), int(request.query.get("$skiptoken", "0"))
+        page: dict[str, Any] = {"value": [_item(file) for file in files[first : first + PAGE]]}
+        if first + PAGE < len(files):
+            page["@odata.nextLink"] = f"http://{request.header('Host')}{request.path}?$skiptoken={first + PAGE}"
+        return Reply(body=page)
 
     def _put_content(self, request: Request, part: dict[str, str]) -> Reply:
         behavior = request.query.get(BEHAVIOR, "replace")
@@ -129,7 +138,7 @@ class GraphApi:
     def _patch_fields(self, request: Request, part: dict[str, str]) -> Reply:
         return Reply(body=self.drive.write_fields(part["item"], request.json()).fields)
 
-    def _list_item(self, request: Request, part: dict[str, str]) -> Reply:
+    def _list_item(self, _request: Request, part: dict[str, str]) -> Reply:
         stored = self.drive.file(part["item"])
         return Reply(body={"id": "1", "webUrl": _item(stored)["webUrl"], "fields": stored.fields})
 

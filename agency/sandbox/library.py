@@ -31,9 +31,7 @@ MULTIPLE = {
         "Holzschalung|Schindeln|Putzfassade|Glasfassade|Metallfassade|Eternitfassade|"
         "Lattung|Rautenschalung|Steinfassade|Hinterlüftet"
     ),
-    "Bauteil": (
-        "Dach|Wand|Decke|Boden|Fenster|Türe|Treppe|Balkon|Terrasse|Dachstuhl|Vordach|Geländer|Fassadenelement"
-    ),
+    "Bauteil": ("Dach|Wand|Decke|Boden|Fenster|Türe|Treppe|Balkon|Terrasse|Dachstuhl|Vordach|Geländer|Fassadenelement"),
     "Ausf_x00fc_hrung": "Elementbau|Blockbau|Ständerbau|Skelettbau|Modulbau|Massivholz|Hybridbau|Zimmermannsarbeit",
     "Farbbehandlung": "Natur|Lasiert|Deckend gestrichen|Geölt|Vorvergraut|Geflammt|Druckimprägniert|Roh",
     "G_x00fc_llelager": "Hochsilo|Erdlager|Güllegrube|Lagune|Kein Güllelager",

@@ -26,6 +26,7 @@ def next_calls(messages: list[Message], tools: list[dict[str, Any]]) -> list[tup
 
 
 def closing_words(messages: list[Message]) -> str:
+    """What the orchestrator says when nothing is left to do."""
     known = _known(_since_last_user(messages))
     photos = known.get("image_paths") or []
     return f"Auftrag {known.get('batch_id', '')} ist abgeschlossen: {len(photos)} Foto(s) verarbeitet."

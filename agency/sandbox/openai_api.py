@@ -11,7 +11,7 @@ from typing import Any
 from .faults import openai_error
 from .model import closing_words, next_calls
 from .reply import Reply, Request
-from .vision import UnreadableImage, decode, describe, measure
+from .vision import UnreadableImageError, decode, describe, measure
 
 Detected = dict[str, dict[str, Any]]
 
@@ -23,6 +23,7 @@ class OpenAIApi:
         self.extra_sightings: Detected = {}
 
     def serve(self, request: Request) -> Reply:
+        """Answer one request below /v1."""
         bearer = request.header("Authorization").removeprefix("Bearer ").strip()
         if bearer in ("", "invalid"):
             return Reply(status=401, body=openai_error(401, "Incorrect API key provided.", "invalid_api_key"))
@@ -30,9 +31,9 @@ class OpenAIApi:
             return Reply(status=404, body=openai_error(400, f"Unknown request URL: {request.path}"))
         try:
             return self._complete(request.json())
-        except UnreadableImage as error:
+        except UnreadableImageError as error:
             return Reply(status=400, body=openai_error(400, str(error), "invalid_image"))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             return Reply(status=400, body=openai_error(400, f"Malformed request: {error!r}"))
 
     def _complete(self, body: dict[str, Any]) -> Reply:
@@ -45,7 +46,9 @@ class OpenAIApi:
         else:
             message, image_tokens = _talk(messages, body.get("tools") or []), 0
         usage = _usage(messages, message, image_tokens)
-        return Reply(body=_completion(body["model"], message, usage), headers={"x-request-id": f"req_{uuid.uuid4().hex}"})
+        return Reply(
+            body=_completion(body["model"], message, usage), headers={"x-request-id": f"req_{uuid.uuid4().hex}"}
+        )
 
     def _look(self, body: dict[str, Any], data_uri: str) -> tuple[dict[str, Any], int]:
         picture = decode(data_uri)
@@ -61,7 +64,11 @@ def _talk(messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> dict[s
     calls = next_calls(messages, tools)
     if not calls:
         return {"role": "assistant", "content": closing_words(messages)}
-    return {"role": "assistant", "content": None, "tool_calls": [_tool_call(name, arguments) for name, arguments in calls]}
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [_tool_call(name, arguments) for name, arguments in calls],
+    }
 
 
 def _tool_call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:

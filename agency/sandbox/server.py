@@ -6,10 +6,13 @@ Standard library on purpose: the sandbox stands for other people's computers, so
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from typing_extensions import override
 
 from .faults import Faults
 from .graph_api import GraphApi
@@ -22,6 +25,8 @@ SECRET_HEADERS = frozenset({"authorization", "cookie"})
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxOptions:
+    """`port` 0 lets the system choose; `retry_after` in seconds."""
+
     port: int = 0
     throttle: bool = True
     retry_after: float = 1.0
@@ -42,11 +47,13 @@ class Sandbox:
         self._thread.start()
 
     def close(self) -> None:
+        """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def serve(self, request: Request) -> Reply:
+        """Answer one request: control, fault, or one of the two services."""
         if request.path.startswith("/sandbox/"):
             return self._control(request)
         self._remember(request)
@@ -58,7 +65,7 @@ class Sandbox:
 
     def _remember(self, request: Request) -> None:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in SECRET_HEADERS}
-        self._seen.append({"method": request.method, "path": request.path, "headers": headers})
+        self._seen.append({"time": time.time(), "method": request.method, "path": request.path, "headers": headers})
 
     def _control(self, request: Request) -> Reply:
         try:
@@ -95,6 +102,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     sandbox: Sandbox
 
+    @override
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is not worth a traceback on stderr."""
 
@@ -104,6 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    @override
     def log_message(self, format: str, *args: Any) -> None:
         """The agency's log speaks for both sides."""
 
@@ -123,4 +132,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  # names that http.server looks up
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815  # the names http.server looks up

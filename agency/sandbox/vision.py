@@ -13,10 +13,10 @@ from typing import Any
 
 from PIL import Image
 
-SIDE = 160
+SIDE = 96
 
 
-class UnreadableImage(ValueError):
+class UnreadableImageError(ValueError):
     """The data URI does not hold a picture that Pillow can decode."""
 
 
@@ -32,14 +32,15 @@ class Colours:
 
 
 def decode(data_uri: str) -> Image.Image:
+    """The picture in a data URI, in RGB; UnreadableImageError when there is none."""
     head, _, payload = data_uri.partition(",")
     if not head.startswith("data:image/") or not head.endswith(";base64"):
-        raise UnreadableImage("only data:image/...;base64 URIs are readable here")
+        raise UnreadableImageError("only data:image/...;base64 URIs are readable here")
     try:
         picture = Image.open(io.BytesIO(base64.b64decode(payload, validate=True)))
         return picture.convert("RGB")
     except (OSError, binascii.Error) as error:
-        raise UnreadableImage(str(error)) from error
+        raise UnreadableImageError(str(error)) from error
 
 
 def measure(picture: Image.Image) -> Colours:
@@ -61,14 +62,20 @@ def describe(colours: Colours) -> dict[str, dict[str, Any]]:
     outside = colours.sky + colours.green
     wooden = colours.wood >= 0.2
     seen = {
-        "Ansicht": _seen("Aussenaufnahme" if outside > 0.2 else "Innenaufnahme", 0.55 + 0.4 * min(1, outside), "Himmel"),
+        "Ansicht": _seen(
+            "Aussenaufnahme" if outside > 0.2 else "Innenaufnahme", 0.55 + 0.4 * min(1, outside), "Himmel"
+        ),
         "Material": _seen("Holz" if wooden else "Beton", 0.5 + 0.45 * max(colours.wood, colours.grey), "Farbton"),
         "Projektkategorie": _seen("Neubau" if outside > 0.2 else "Innenausbau", 0.6, "Umgebung"),
-        "Geb_x00e4_udekategorie": _seen("Öffentliche Bauten" if colours.sky > 0.4 else "Einfamilienhaus", 0.58, "Umgebung"),
+        "Geb_x00e4_udekategorie": _seen(
+            "Öffentliche Bauten" if colours.sky > 0.4 else "Einfamilienhaus", 0.58, "Umgebung"
+        ),
         "Sparte_x002f_Kategorie": _seen("Holzbauten" if wooden else "Fassaden", 0.66, "Flächenanteile"),
         "Bauteil": _seen("Dach" if colours.sky > 0.3 else "Wand", 0.62, "Flächenanteile"),
         "KItags": _seen(", ".join(_tags(colours)), 0.8, "Farbanteile"),
-        "Beschreibung": _seen(_sentence(colours), 0.5 + 0.5 * max(colours.sky, colours.wood, colours.green), "Farbanteile"),
+        "Beschreibung": _seen(
+            _sentence(colours), 0.5 + 0.5 * max(colours.sky, colours.wood, colours.green), "Farbanteile"
+        ),
     }
     if wooden:
         seen["Holzart"] = _seen("Fichten", 0.52, "Farbton")

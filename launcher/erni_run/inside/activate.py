@@ -7,6 +7,7 @@ imports none of them has paid for two small files and for reading one line of th
 from __future__ import annotations
 
 import sys
+from os import getpid
 from _thread import get_ident  # threading itself is for the application to import
 
 from erni_run.inside.imports import when_imported
@@ -58,7 +59,7 @@ class _Wiring:
     def __init__(self, text: str) -> None:
         self._text = text
         self._plan: Plan | None = None
-        self._turns: dict[int, list[tuple[Work, ModuleType]]] = {}
+        self._turns: dict[tuple[int, int], list[tuple[Work, ModuleType]]] = {}
 
     @property
     def plan(self) -> Plan:
@@ -91,7 +92,7 @@ class _Wiring:
         """
 
         def call(imported: ModuleType) -> None:
-            thread = get_ident()
+            thread = getpid(), get_ident()  # a forked child may have a thread of the same number
             if thread in self._turns:
                 self._turns[thread].append((work, imported))
                 return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def when_imported(module: str, call: Call) -> None:
     """Call ``call(module object)`` each time ``module`` has been executed, at once if it has been already.
 
-    ``module`` is a dotted name; a ``*`` or ``?`` in it is a glob within its dotted part. ``call`` must not raise.
+    ``module`` is a dotted name; a ``*`` in it is a glob within its dotted part. ``call`` must not raise.
     """
     _finder.wait_for(module, call)
     for name, loaded in list(sys.modules.items()):
@@ -41,7 +41,7 @@ def matches(pattern: str, name: str) -> bool:
 
 def is_glob(text: str) -> bool:
     """Whether ``text`` holds a wildcard."""
-    return "*" in text or "?" in text or "[" in text
+    return "*" in text
 
 
 def _being_imported(module: ModuleType) -> bool:
@@ -60,6 +60,8 @@ class _Finder:
             sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # find_spec is all that the import system asks for
         top = module.partition(".")[0]
         if is_glob(module):
+            import fnmatch  # noqa: F401  # now: ``matches`` needs it, and find_spec must not import what it is asked for
+
             self._globs.setdefault("*" if is_glob(top) else top, []).append((module, call))
         else:
             self._exact.setdefault(module, []).append(call)

@@ -35,11 +35,14 @@ class Reply:
 
 
 class Receiver:
-    """Two servers on loopback that hand every span they receive to ``take``, each request as one list."""
+    """Two servers on loopback that hand every span they receive to ``take``, each request as one list.
 
-    def __init__(self, take: Callable[[list[Span]], None]) -> None:
+    ``http_port`` 0 lets the system choose, as it does for gRPC.
+    """
+
+    def __init__(self, take: Callable[[list[Span]], None], http_port: int = 0) -> None:
         self._take = take
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.receive_http))
+        self._http = ThreadingHTTPServer(("127.0.0.1", http_port), _handler(self.receive_http))
         self._http.daemon_threads = True
         self._grpc = grpc.server(ThreadPoolExecutor(2, thread_name_prefix="otlp-grpc"))
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Servicer(self.receive_grpc), self._grpc)

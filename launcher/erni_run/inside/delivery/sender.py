@@ -19,6 +19,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
+from erni_run.inside import forks
 from erni_run.inside.delivery.transport import Answer, Transport, open_transport
 from erni_run.inside.notice import describe, say, say_once
 from erni_run.plan import ExportPlan
@@ -139,7 +140,8 @@ class Sender(SpanProcessor):
             return Answer(refused=True, reason=f"not encodable: {describe(error)}")
         try:
             if self._transport is None:
-                self._transport = open_transport(self._plan)
+                with forks.late_import():
+                    self._transport = open_transport(self._plan)
             answer = self._transport.send(request, self._timeout())
         except Exception as error:  # e.g. a certificate file that does not exist
             answer = Answer(reason=describe(error))

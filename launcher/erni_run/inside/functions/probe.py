@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erni_run.version import __version__
+from erni_run.inside import forks
 from erni_run.inside.notice import describe, say_once
 
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
@@ -61,9 +62,9 @@ class Probe:
     # functions and coroutines: state = (span, token)
 
     def _enter(self) -> Any:
+        span = self._start()
         from opentelemetry import context, trace
 
-        span = self._start()
         return span, context.attach(trace.set_span_in_context(span))
 
     def _leave(self, state: Any) -> None:
@@ -82,9 +83,9 @@ class Probe:
     # generators: state = [span, the context to make current while the body runs]
 
     def _begin(self) -> Any:
+        span = self._start()
         from opentelemetry import trace
 
-        span = self._start()
         return [span, trace.set_span_in_context(span)]
 
     def _resume(self, state: Any) -> Any:
@@ -111,7 +112,8 @@ class Probe:
             self._end(state[0], error)
 
     def _start_first(self) -> Any:
-        from opentelemetry import trace
+        with forks.late_import():
+            from opentelemetry import context, trace  # noqa: F401  # context: the other hooks only look it up
 
         site = self._site
         kind = trace.SpanKind[site.kind.upper()]

@@ -45,7 +45,8 @@ def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found]:
         if function is None:
             continue
         hit = Found(function, module.__name__, candidate.qualname, candidate.inherited_by)
-        if function not in found or hit.inherited_by is None:
+        known = found.get(function)
+        if known is None or (known.inherited_by is not None and hit.inherited_by is None):
             found[function] = hit
     if not found:
         raise NotFound(_explain(module, qualname))

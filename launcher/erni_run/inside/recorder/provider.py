@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
+from erni_run.inside import forks
 from erni_run.plan import Plan
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Provider(trace.TracerProvider):
         self._environ = environ
         self._sdk: SdkProvider | None = None
         self._parent: Context | None = None
-        self._starting = threading.Lock()
+        self._renew_lock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_lock)
 
@@ -56,7 +57,7 @@ class Provider(trace.TracerProvider):
     def started(self) -> SdkProvider:
         """The SDK's provider, started if this is the first need of it."""
         if self._sdk is None:
-            with self._starting:
+            with self._starting, forks.late_import():
                 if self._sdk is None:
                     from erni_run.inside.recorder.sdk import parent_of_process, start
 
@@ -64,14 +65,14 @@ class Provider(trace.TracerProvider):
                     self._sdk = start(self._plan)
         return self._sdk
 
+    def _renew_lock(self) -> None:
+        self._starting = threading.Lock()
+
     def context_for(self, context: Context | None) -> Context | None:
         """``context``, or that of the process's TRACEPARENT for a span that would have no parent."""
         if self._parent is None or trace.get_current_span(context).get_span_context().is_valid:
             return context
         return self._parent
-
-    def _renew_lock(self) -> None:
-        self._starting = threading.Lock()
 
 
 class _Tracer(trace.Tracer):

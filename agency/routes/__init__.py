@@ -1,0 +1,1 @@
+"""HTTP: paths, status codes and bodies. Knows what to call, not how it is done."""

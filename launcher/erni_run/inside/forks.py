@@ -1,0 +1,47 @@
+"""Late imports that survive a fork.
+
+A module that one thread is importing while another forks stays half imported in the child, its lock held by a thread that
+does not exist there: whoever imports it next waits for ever, or finds half a module. CPython leaves that to whoever imports
+in threads. We import late, in threads of the application's and of our own, so the child forgets what was only begun.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import get_ident
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import _bootstrap  # type: ignore[attr-defined]  # the only place where the locks of modules are known
+
+_importing: set[int] = set()
+
+
+@contextmanager
+def late_import() -> Iterator[None]:
+    """What this thread imports within this block is imported anew in a child that is forked meanwhile."""
+    thread = get_ident()
+    if thread in _importing:
+        yield
+        return
+    _importing.add(thread)
+    try:
+        yield
+    finally:
+        _importing.discard(thread)
+
+
+def _forget_half_imported() -> None:
+    cut_off = _importing - {get_ident()}
+    _importing.clear()
+    if not cut_off:
+        return
+    for name, reference in list(_bootstrap._module_locks.items()):
+        lock = reference()
+        if lock is not None and lock.owner in cut_off:
+            sys.modules.pop(name, None)
+            _bootstrap._module_locks.pop(name, None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_half_imported)
