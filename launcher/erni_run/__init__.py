@@ -1,6 +1,7 @@
 """erni-run starts an unchanged Python application so that the functions named in tracing.toml become spans.
 
-``traced_span`` is all that is public, beside the version. It is imported on first use: the launcher's fast path loads this file.
+``traced_span`` is all that is public, beside the version. It is imported on first use: the launcher's fast path loads
+this file.
 """
 
 from __future__ import annotations

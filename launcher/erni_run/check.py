@@ -17,7 +17,8 @@ from erni_run.plan import Plan, encode
 
 
 def check(config: str | None, arguments: list[str], environ: Mapping[str, str]) -> int:
-    """Rehearse the plan in a scratch process and print what came of it. Returns 0, or 1 if anything would stay untraced.
+    """Rehearse the plan in a scratch process and print what came of it. Returns 0, or 1 if anything would stay
+    untraced.
 
     Raises ConfigError for mistakes in the file, UsageError if there is no file.
     """

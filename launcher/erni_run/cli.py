@@ -2,11 +2,11 @@
 
 import sys
 
+from erni_run.options import parse
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-from erni_run.options import parse
 
 USAGE = """\
 usage: erni-run [OPTIONS] [--] COMMAND [ARG...]    start COMMAND traced

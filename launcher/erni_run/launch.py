@@ -49,7 +49,7 @@ def _plan(options: "Options", environ: "Mapping[str, str]") -> str:
 def _read(source: "Source", options: "Options", environ: "Mapping[str, str]") -> str:
     from erni_run.config.read import read
     from erni_run.plan import encode
-    from erni_run.start.remembered import Observed
+    from erni_run.start.observed import Observed
 
     observed = Observed(environ)
     reading = read(source.path, observed, os.path.basename(options.command[0]))

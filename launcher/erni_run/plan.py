@@ -1,8 +1,8 @@
 """The plan: what the application's process must do, as frozen dataclasses and as one compact string.
 
 The launcher writes it, the application's process reads it from one environment variable. This room knows nothing of
-tracing.toml, of pydantic or of OpenTelemetry. The first two lines of the string name the modules that matter; a process that
-imports none of them never reads, and never imports, what is below.
+tracing.toml, of pydantic or of OpenTelemetry. The first two lines of the string name the modules that matter; a
+process that imports none of them never reads, and never imports, what is below.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
-Value = Union[str, bool, int, float, list[str], list[bool], list[int], list[float]]
+Value = str | bool | int | float | list[str] | list[bool] | list[int] | list[float]
 """An OTLP attribute value as a configuration file can hold it."""
 
 _T = TypeVar("_T")
@@ -55,7 +55,7 @@ class SpoolPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingRule:
-    """``ratio`` for traces whose root matches: by span ``name``, or by ``attribute`` whose value matches ``matches``."""
+    """``ratio`` for traces whose root matches: by its ``name``, or by an ``attribute`` whose value ``matches``."""
 
     ratio: float
     name: str = ""
@@ -65,7 +65,7 @@ class SamplingRule:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingPlan:
-    """``sampler`` is a name of OTEL_TRACES_SAMPLER, ``ratio`` its argument; ``keep_slower_than`` in seconds, 0 is off."""
+    """``sampler`` is a name of OTEL_TRACES_SAMPLER, ``ratio`` its argument; ``keep_slower_than`` in seconds."""
 
     sampler: str = "parentbased_traceidratio"
     ratio: float = 1.0
@@ -160,7 +160,9 @@ class SpanPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All that the application's process must do. ``config`` is the absolute path of tracing.toml, "" if there is none."""
+    """All that the application's process must do. ``config`` is the absolute path of tracing.toml, "" if there is
+    none.
+    """
 
     config: str = ""
     service: ServicePlan = ServicePlan()
@@ -189,8 +191,8 @@ _PARTS = {
 
 
 def encode(plan: Plan) -> str:
-    """``plan`` as one string: a line of the module globs that hold targets, a line of the modules of libraries, and JSON
-    without the default values.
+    """``plan`` as one string: a line of the module globs that hold targets, a line of the modules of libraries, and
+    JSON without the default values.
     """
     targets = " ".join(sorted({span.module for span in plan.spans}))
     libraries = " ".join(plan.libraries.modules)
@@ -200,7 +202,7 @@ def encode(plan: Plan) -> str:
 def decode(text: str) -> Plan:
     """The plan that ``encode`` wrote. Raises ValueError, TypeError or KeyError for anything else."""
     raw = json.loads(text.split("\n", 2)[2])
-    parts = {name: _build(kind, raw.pop(name)) for name, kind in _PARTS.items() if name in raw}
+    parts: dict[str, Any] = {name: _build(kind, raw.pop(name)) for name, kind in _PARTS.items() if name in raw}
     if "sampling" in parts:
         rules = tuple(_build(SamplingRule, rule) for rule in parts["sampling"].rules)
         parts["sampling"] = dataclasses.replace(parts["sampling"], rules=rules)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 
 import grpc
 import pytest
-
 from erni_run.viewer.receive import Reply
+
 from tests.collector import Collector
 from tests.conftest import Workshop
 
@@ -108,7 +108,9 @@ def test_spans_are_kept_while_the_collector_is_unwilling(shop: Workshop, status:
     waits = "import sys, time\nsys.stdin.readline()\n"
     shop.write("main.py", PROGRAM.format(count=700) + waits)
     with Seeing(Reply(status)) as collector:
-        with shop.start("erni-run", "python", "main.py", environ=collector.environment("http/protobuf"), stdin=-1) as process:
+        with shop.start(
+            "erni-run", "python", "main.py", environ=collector.environment("http/protobuf"), stdin=-1
+        ) as process:
             collector.wait_for(lambda spans: len(spans) == 700)
             _, err = process.communicate("\n", timeout=30)
         assert len({span.span_id for span in collector.spans}) == 700

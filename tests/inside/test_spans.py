@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from erni_run.viewer.span import Span
+
 from tests.collector import Collector
 from tests.conftest import Workshop
 

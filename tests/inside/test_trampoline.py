@@ -15,7 +15,6 @@ from types import FunctionType
 from typing import Any
 
 import pytest
-
 from erni_run.inside.functions import trampoline
 
 
@@ -49,7 +48,7 @@ def generator(limit):
     received = []
     try:
         for number in range(limit):
-            received.append((yield number))
+            received.append((yield number))  # noqa: PERF401  # a comprehension cannot yield
     except KeyError:
         yield "caught"
     finally:
@@ -85,7 +84,7 @@ def closure() -> FunctionType:
         total += number
         return total
 
-    return typing.cast(FunctionType, add)
+    return typing.cast("FunctionType", add)
 
 
 class Base:
@@ -108,7 +107,7 @@ class Child(Base):
     def __private(self):
         return "mangled"
 
-    def calls_private(self, __mangled=1):
+    def calls_private(self, __mangled=1):  # noqa: PYI063  # mangling is what is tested
         return self.__private(), __mangled
 
 

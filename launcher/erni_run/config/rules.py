@@ -17,7 +17,7 @@ _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 _NAMES = {str: "a string", bool: "a boolean", int: "an integer", float: "a number", list: "an array", dict: "a table"}
 
 
-class Wrong(ValueError):  # noqa: N818  # it reads as what it is: raise Wrong
+class Wrong(ValueError):  # it reads as what it is: raise Wrong
     """One broken rule: ``slug`` is its paragraph in docs/errors.md, ``str(wrong)`` one sentence with what to do."""
 
     def __init__(self, slug: str, message: str) -> None:
@@ -32,7 +32,7 @@ class Written(str):
 
     written: str
 
-    def __new__(cls, value: str, written: str) -> Written:  # noqa: PYI034  # typing.Self is not in Python 3.10
+    def __new__(cls, value: str, written: str) -> Written:  # typing.Self is not in Python 3.10
         """``value`` as a string that remembers ``written``."""
         self = super().__new__(cls, value)
         self.written = written

@@ -1,1 +1,3 @@
-"""The application's own process. Nothing in here may raise into the application, print into its streams or wait on it."""
+"""The application's own process. Nothing in here may raise into the application, print into its streams or wait on
+it.
+"""

@@ -7,8 +7,8 @@ imports none of them has paid for two small files and for reading one line of th
 from __future__ import annotations
 
 import sys
-from os import getpid
 from _thread import get_ident  # threading itself is for the application to import
+from os import getpid
 
 from erni_run.inside.imports import when_imported
 from erni_run.inside.notice import describe, say_once

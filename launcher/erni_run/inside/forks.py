@@ -1,8 +1,9 @@
 """Late imports that survive a fork.
 
-A module that one thread is importing while another forks stays half imported in the child, its lock held by a thread that
-does not exist there: whoever imports it next waits for ever, or finds half a module. CPython leaves that to whoever imports
-in threads. We import late, in threads of the application's and of our own, so the child forgets what was only begun.
+A module that one thread is importing while another forks stays half imported in the child, its lock held by a thread
+that does not exist there: whoever imports it next waits for ever, or finds half a module. CPython leaves that to
+whoever imports in threads. We import late, in threads of the application's and of our own, so the child forgets what
+was only begun.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import sys
 from _thread import get_ident
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import _bootstrap  # type: ignore[attr-defined]  # the only place where the locks of modules are known
+from importlib import _bootstrap
+from typing import Any
 
 _importing: set[int] = set()
+_locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
 
 
 @contextmanager
@@ -36,11 +39,11 @@ def _forget_half_imported() -> None:
     _importing.clear()
     if not cut_off:
         return
-    for name, reference in list(_bootstrap._module_locks.items()):
+    for name, reference in list(_locks.items()):
         lock = reference()
         if lock is not None and lock.owner in cut_off:
             sys.modules.pop(name, None)
-            _bootstrap._module_locks.pop(name, None)
+            _locks.pop(name, None)
 
 
 if hasattr(os, "register_at_fork"):

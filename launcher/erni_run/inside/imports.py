@@ -1,7 +1,7 @@
 """When a module has been imported, call a function. Knows nothing of tracing.
 
-A finder at the head of ``sys.meta_path`` looks at names only. For a name that somebody waits for, it takes the spec that
-the other finders give and lets the loader's own ``exec_module`` be followed by the calls. The loader stays the
+A finder at the head of ``sys.meta_path`` looks at names only. For a name that somebody waits for, it takes the spec
+that the other finders give and lets the loader's own ``exec_module`` be followed by the calls. The loader stays the
 loader: importlib.resources, inspect and zipimport see what they would have seen.
 """
 
@@ -57,7 +57,7 @@ class _Finder:
 
     def wait_for(self, module: str, call: Call) -> None:
         if self not in sys.meta_path:
-            sys.meta_path.insert(0, self)  # type: ignore[arg-type]  # find_spec is all that the import system asks for
+            sys.meta_path.insert(0, self)
         top = module.partition(".")[0]
         if is_glob(module):
             import fnmatch  # noqa: F401  # now: ``matches`` needs it, and find_spec must not import what it is asked for
@@ -71,7 +71,7 @@ class _Finder:
             return None
         for finder in list(sys.meta_path):
             find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if finder is not self and find is not None else None
+            spec: ModuleSpec | None = find(name, path, target) if finder is not self and find is not None else None
             if spec is not None:
                 self._follow(spec)
                 return spec

@@ -1,7 +1,8 @@
-"""The same tracing.toml under OpenTelemetry's own launcher: its ``opentelemetry-instrument``, the Kubernetes operator's injection.
+"""The same tracing.toml under OpenTelemetry's own launcher: its ``opentelemetry-instrument``, the Kubernetes
+operator's injection.
 
-Registered under the entry point group ``opentelemetry_instrumentor``. Libraries, exporter and sampling are that launcher's; the
-functions of tracing.toml are added to what it records.
+Registered under the entry point group ``opentelemetry_instrumentor``. Libraries, exporter and sampling are that
+launcher's; the functions of tracing.toml are added to what it records.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import sys
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # no __all__
 
 from erni_run.errors import ConfigError
 from erni_run.inside.activate import activate_functions, current_plan
 from erni_run.inside.notice import say
 
 
-class ErniRunInstrumentor(BaseInstrumentor):
-    """Instruments the functions that tracing.toml names, unless erni-run has started this process and does so already."""
+class ErniRunInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # which makes it Any
+    """Instruments the functions that tracing.toml names, unless erni-run has started this process and does so
+    already.
+    """
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """None: the functions are the application's own."""

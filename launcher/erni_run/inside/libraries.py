@@ -15,8 +15,8 @@ from erni_run.inside.notice import describe, say_once
 from erni_run.plan import LibrariesPlan
 
 NATIVE = {"fastapi": "fastapi.telemetry"}
-"""Libraries that speak OpenTelemetry themselves from some version on, and the module by which that version is known. With a
-tracer provider in place they need no instrumentor. The name is also that of their instrumentation scope."""
+"""Libraries that speak OpenTelemetry themselves from some version on, and the module by which that version is known.
+With a tracer provider in place they need no instrumentor. The name is also that of their instrumentation scope."""
 
 
 def muted_scopes(plan: LibrariesPlan) -> frozenset[str]:
@@ -90,7 +90,9 @@ def _instrumentor(library: Library) -> Any:
 
 
 def _wrap_when_imported(target: Any, name: str, wrapper: Any) -> None:
-    """``wrapt.wrap_function_wrapper``, which would import a module that ``target`` names: sqlalchemy's takes 55 ms of CPU."""
+    """``wrapt.wrap_function_wrapper``, which would import a module that ``target`` names: sqlalchemy's takes 55 ms of
+    CPU.
+    """
     if isinstance(target, str):
         when_imported(target, lambda module: _wrap(module, name, wrapper))
     else:

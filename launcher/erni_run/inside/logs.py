@@ -1,8 +1,8 @@
 """Log lines carry the trace: fields are added where each library hands a finished record on, and nowhere else.
 
-No handler, no formatter, no level and no configuration of the application is touched. A field that the application has set
-itself stays. What stands in for a library's own function bears its file, name and globals, so that "first frame outside
-of the logging library" is found where it was.
+No handler, no formatter, no level and no configuration of the application is touched. A field that the application
+has set itself stays. What stands in for a library's own function bears its file, name and globals, so that "first
+frame outside of the logging library" is found where it was.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class _Fields:
     def add_to(self, record: dict[str, Any], *, always: bool = False) -> None:
         """Set the wanted fields that ``record`` does not have. Never raises.
 
-        Outside of a span there are no trace and span ids; ``always`` sets them to zeros, for records whose format string
-        would fail without.
+        Outside of a span there are no trace and span ids; ``always`` sets them to zeros, for records whose format
+        string would fail without.
         """
         try:
             wanted = self._wanted or self._read_plan()
@@ -76,7 +76,7 @@ def _current_ids() -> dict[str, str]:
 
 
 def _correlate_logging(logging: ModuleType, fields: _Fields) -> None:
-    """After the record is made: in a record factory, the application's ``extra={"service": …}`` would raise KeyError."""
+    """After the record is made: in a record factory, the application's own ``extra={"service": …}`` would fail."""
     handle = logging.Logger.handle
 
     def stand_in(self: Any, record: Any) -> None:
@@ -87,7 +87,7 @@ def _correlate_logging(logging: ModuleType, fields: _Fields) -> None:
 
 
 def _correlate_structlog(fields: _Fields) -> None:
-    """Before the last processor, which renders: the chain of the application runs as it is, and sees nothing of ours."""
+    """Before the last processor, which renders: the application's chain runs as it is and sees nothing of ours."""
     from structlog._base import BoundLoggerBase
 
     process_event = BoundLoggerBase._process_event
@@ -108,9 +108,9 @@ def _correlate_structlog(fields: _Fields) -> None:
             self._processors = _with_penultimate(logger._processors, add)
 
     def stand_in(self: Any, method_name: str, event: Any, event_kw: dict[str, Any]) -> Any:
-        return process_event(Chain(self), method_name, event, event_kw)
+        return process_event(Chain(self), method_name, event, event_kw)  # type: ignore[arg-type]  # all that it needs
 
-    BoundLoggerBase._process_event = _as(process_event, stand_in)  # type: ignore[method-assign]  # that is the point
+    BoundLoggerBase._process_event = _as(process_event, stand_in)  # type: ignore[method-assign]  # on purpose
 
 
 def _with_penultimate(processors: Any, ours: Any) -> Iterator[Any]:
@@ -125,7 +125,7 @@ def _correlate_loguru(fields: _Fields) -> None:
     """In the record's ``extra``, which is where loguru's formats and its JSON look for such fields."""
     from loguru._handler import Handler
 
-    emit = Handler.emit
+    emit: Any = Handler.emit
 
     def stand_in(self: Any, record: Any, *rest: Any) -> None:
         fields.add_to(record["extra"])

@@ -1,7 +1,7 @@
 """A scratch process for ``erni-run check``: import what the plan names, resolve it, report. Nothing is instrumented.
 
-Reads an encoded plan on standard input and writes rows as JSON to the file descriptor in its first argument: the modules that
-it imports may print whatever they like.
+Reads an encoded plan on standard input and writes rows as JSON to the file descriptor in its first argument: the
+modules that it imports may print whatever they like.
 """
 
 from __future__ import annotations

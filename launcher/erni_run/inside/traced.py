@@ -14,8 +14,8 @@ _F = TypeVar("_F")
 def traced_span(name: str, attributes: Mapping[str, Any] | None = None) -> Callable[[_F], _F]:
     """A decorator for functions, coroutines, generators and async generators: each call becomes a span ``name``.
 
-    ``attributes`` are OpenTelemetry attribute values (str, bool, int, float, or lists of one of them). The very function is
-    returned, instrumented in place if this process is traced by erni-run and untouched if it is not.
+    ``attributes`` are OpenTelemetry attribute values (str, bool, int, float, or lists of one of them). The very
+    function is returned, instrumented in place if this process is traced by erni-run and untouched if it is not.
     """
 
     def decorate(function: _F) -> _F:

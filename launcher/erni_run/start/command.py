@@ -1,8 +1,8 @@
 """Find the command as a shell does, and become it.
 
-The rules are those of POSIX.1-2017, Shell Command Language 2.9.1.1: a name with a slash is a path, any other is looked up
-in PATH; status 127 for what is not there, 126 for what cannot be executed. ``shutil.which`` is not used: its import costs
-more than the whole of this launcher's start.
+The rules are those of POSIX.1-2017, Shell Command Language 2.9.1.1: a name with a slash is a path, any other is
+looked up in PATH; status 127 for what is not there, 126 for what cannot be executed. ``shutil.which`` is not used:
+its import costs more than the whole of this launcher's start.
 """
 
 import os
@@ -56,7 +56,7 @@ _ENOEXEC = 8
 
 def _restore_signals() -> None:
     """Python ignores SIGPIPE and SIGXFSZ at its start, and ``exec`` would hand that on to the command."""
-    import _signal  # signal itself imports enum, a fifth of what a start may cost
+    import _signal  # type: ignore[import-not-found]  # signal itself imports enum, a fifth of what a start may cost
 
     for name in ("SIGPIPE", "SIGXFSZ"):
         if hasattr(_signal, name):

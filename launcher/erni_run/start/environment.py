@@ -2,11 +2,11 @@
 
 import os
 
+from erni_run.errors import PlanTooLarge
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-from erni_run.errors import PlanTooLarge
 
 PLAN = "ERNI_RUN_PLAN"
 ENTRY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "entry")

@@ -1,54 +1,27 @@
 """Plans remembered from earlier starts, so that an unchanged tracing.toml is not validated twice.
 
 Validation costs some 150 ms of CPU, most of it the import of pydantic. An entry holds all that the plan was made from:
-erni-run itself, the file's path and content, the command's name, the working directory and every environment variable that
-was looked at.
-An entry that differs in any of these, or that somebody else could have written, is not used. Any failure means: forget it.
+erni-run itself, the file's path and content, the command's name, the working directory and every environment variable
+that was looked at. An entry that differs in any of these, or that somebody else could have written, is not used. Any
+failure means: forget it.
 """
 
 import os
 
+from erni_run.version import __version__
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-from erni_run.version import __version__
+    from collections.abc import Mapping
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _UNSET = b"\x01"  # stands for a variable that is not set: no environment variable may hold it in practice
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
-class Observed:
-    """An environment that keeps a list of the variables it was asked for."""
-
-    def __init__(self, environ: "Mapping[str, str]") -> None:
-        self._environ = environ
-        self.asked: dict[str, bytes] = {}
-
-    def __getitem__(self, name: str) -> str:
-        self.asked[name] = _value(self._environ, name)
-        return self._environ[name]
-
-    def __contains__(self, name: object) -> bool:
-        self.asked[str(name)] = _value(self._environ, str(name))
-        return name in self._environ
-
-    def get(self, name: str, default: "str | None" = None) -> "str | None":
-        """The value of ``name``, as ``Mapping.get``."""
-        self.asked[name] = _value(self._environ, name)
-        return self._environ.get(name, default)
-
-    def __iter__(self) -> "Iterator[str]":
-        raise TypeError("ask for a variable by its name: what is not asked for is not remembered")
-
-    def __len__(self) -> int:
-        return len(self._environ)
-
-
 class Source:
-    """What a plan is made from, beside the environment: the file at ``path`` (None: the defaults), the command's name and the
-    working directory, to which paths in variables are relative.
+    """What a plan is made from, beside the environment: the file at ``path`` (None: the defaults), the command's name
+    and the working directory, to which paths in variables are relative.
     """
 
     def __init__(self, path: "str | None", command: str) -> None:
@@ -65,7 +38,7 @@ class Source:
         if fields[: len(self._fields)] != self._fields or len(asked) % 2:
             return None
         for name, value in zip(asked[::2], asked[1::2], strict=True):
-            if _value(environ, os.fsdecode(name)) != value:
+            if value_of(environ, os.fsdecode(name)) != value:
                 return None
         return os.fsdecode(fields[-1])
 
@@ -89,7 +62,8 @@ class Source:
         return os.path.join(cache, "erni-run", os.fsdecode(name[-200:]))
 
 
-def _value(environ: "Mapping[str, str]", name: str) -> bytes:
+def value_of(environ: "Mapping[str, str]", name: str) -> bytes:
+    """The value of the variable ``name`` as an entry holds it."""
     return os.fsencode(environ[name]) if name in environ else _UNSET
 
 

@@ -45,7 +45,8 @@ class Receiver:
         self._http = ThreadingHTTPServer(("127.0.0.1", http_port), _handler(self.receive_http))
         self._http.daemon_threads = True
         self._grpc = grpc.server(ThreadPoolExecutor(2, thread_name_prefix="otlp-grpc"))
-        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Servicer(self.receive_grpc), self._grpc)
+        register: Any = trace_service_pb2_grpc.add_TraceServiceServicer_to_server  # generated, without annotations
+        register(_Servicer(self.receive_grpc), self._grpc)
         self.grpc_endpoint = f"http://127.0.0.1:{self._grpc.add_insecure_port('127.0.0.1:0')}"
         self.http_endpoint = f"http://127.0.0.1:{self._http.server_port}/v1/traces"
 
@@ -61,7 +62,7 @@ class Receiver:
         self._http.server_close()
         self._grpc.stop(grace=0).wait()
 
-    def receive_http(self, headers: Mapping[str, str], body: bytes) -> Reply:
+    def receive_http(self, headers: Mapping[str, str], body: bytes) -> Reply:  # noqa: ARG002  # for who overrides it
         """Answer one HTTP request whose (decompressed) body is ``body``."""
         try:
             self._take(list(decode(ExportTraceServiceRequest.FromString(body))))
@@ -70,7 +71,9 @@ class Receiver:
         return Reply(200, {"Content-Type": "application/x-protobuf"}, ExportTraceServiceResponse().SerializeToString())
 
     def receive_grpc(
-        self, request: ExportTraceServiceRequest, context: grpc.ServicerContext
+        self,
+        request: ExportTraceServiceRequest,
+        context: grpc.ServicerContext,  # noqa: ARG002  # for who overrides it
     ) -> ExportTraceServiceResponse:
         """Answer one gRPC call."""
         self._take(list(decode(request)))
@@ -89,7 +92,7 @@ def _handler(receive: Callable[[Mapping[str, str], bytes], Reply]) -> type[BaseH
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_POST(self) -> None:  # noqa: N802  # the name is http.server's
+        def do_POST(self) -> None:  # the name is http.server's
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             try:
                 content = _decompressed(body, self.headers.get("Content-Encoding", ""))

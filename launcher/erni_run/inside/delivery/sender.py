@@ -1,7 +1,7 @@
 """Ended spans wait in a bounded queue until a thread of ours has delivered them.
 
-The thread starts with the first span of a process, again in each forked child. What cannot be delivered stays in the queue
-and is tried again with growing pauses; when the queue is full the oldest spans go. Every span is accounted for:
+The thread starts with the first span of a process, again in each forked child. What cannot be delivered stays in the
+queue and is tried again with growing pauses; when the queue is full the oldest spans go. Every span is accounted for:
 ``ended = delivered + rejected + dropped + pending``.
 """
 
@@ -166,12 +166,12 @@ class Sender(SpanProcessor):
 
     def _pause(self, answer: Answer) -> None:
         if not self._failures:
-            say(
-                f"{self._plan.endpoint} takes no spans ({answer.reason}): keeping up to {self._capacity:,} and trying again"
-            )
+            why = f"{self._plan.endpoint} takes no spans ({answer.reason})"
+            say(f"{why}: keeping up to {self._capacity:,} and trying again")
         longest = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
         self._failures += 1
-        until = time.monotonic() + max(answer.retry_after, random.uniform(_FIRST_PAUSE, longest))
+        jittered = random.uniform(_FIRST_PAUSE, longest)  # noqa: S311  # spreads load, guards nothing
+        until = time.monotonic() + max(answer.retry_after, jittered)
         while not self._closing and (left := until - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()

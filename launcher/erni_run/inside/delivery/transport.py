@@ -1,4 +1,5 @@
-"""One request to the collector, over gRPC or HTTP, and what its answer means (OTLP specification, "OTLP/gRPC" and "OTLP/HTTP").
+"""One request to the collector, over gRPC or HTTP, and what its answer means (OTLP specification, "OTLP/gRPC" and
+"OTLP/HTTP").
 
 No instrumented client and no ``logging`` is on this path: the tracing must not trace or log itself.
 """
@@ -14,9 +15,9 @@ from urllib.parse import urlsplit
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from erni_run.version import __version__
 from erni_run.inside.notice import describe
 from erni_run.plan import ExportPlan
+from erni_run.version import __version__
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _USER_AGENT = f"erni-run/{__version__}"

@@ -11,16 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from erni_run.version import __version__
 from erni_run.inside import forks
 from erni_run.inside.notice import describe, say_once
+from erni_run.version import __version__
 
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
 
 @dataclass(frozen=True)
 class Site:
-    """One call site: what is the same for every span of it. ``only`` restricts a method to instances of these classes."""
+    """One call site: what is the same for every span of it. ``only`` restricts a method to instances of these
+    classes.
+    """
 
     name: str
     kind: str = "internal"

@@ -72,7 +72,9 @@ def _walk(module: ModuleType, parts: list[str], container: Any, path: tuple[str,
 
 
 def _members(module: ModuleType, part: str, container: Any) -> Iterator[tuple[str, Any, bool]]:
-    """Name, value and whether it is inherited. A glob takes only what was written in ``module``; a name takes anything."""
+    """Name, value and whether it is inherited. A glob takes only what was written in ``module``; a name takes
+    anything.
+    """
     own = vars(container)
     if is_glob(part):
         for name, value in list(own.items()):
@@ -123,7 +125,9 @@ def _unwrapped(value: Any) -> FunctionType | None:
 
 
 def _layers(value: Any) -> Iterator[FunctionType]:
-    """The functions that ``value`` is made of, outermost first: what decorators, partials and registries hold inside them."""
+    """The functions that ``value`` is made of, outermost first: what decorators, partials and registries hold inside
+    them.
+    """
     waiting, seen = deque([value]), set[int]()
     while waiting and len(seen) < _MOST_LAYERS:
         plain = _plain(waiting.popleft())

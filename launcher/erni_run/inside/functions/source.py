@@ -1,7 +1,7 @@
-"""The source text of trampolines: a function with the same parameters and flavour that runs hooks around the original.
+r"""The source text of trampolines: a function with the same parameters and flavour that runs hooks around the original.
 
 A trampoline must look nothing up in the application's globals, so what it calls is put among its constants. The source
-spells such a callable ``('\\0erni:enter' if 1 else 0)``: the compiler folds that to one constant, which ``trampoline``
+spells such a callable ``('\0erni:enter' if 1 else 0)``: the compiler folds that to one constant, which ``trampoline``
 then exchanges. A bare string that is called would draw a SyntaxWarning.
 """
 
@@ -27,8 +27,9 @@ _FUNCTION = """
     return LOCAL_result
 """
 
-# PEP 380 written out, so that the span is current only while the body runs. throw() forwards every exception, GeneratorExit
-# included: close() is a throw(GeneratorExit), and whatever the inner generator answers is what the outer one does.
+# PEP 380 written out, so that the span is current only while the body runs. throw() forwards every exception,
+# GeneratorExit included: close() is a throw(GeneratorExit), and whatever the inner generator answers is what the
+# outer one does.
 _GENERATOR = """
     LOCAL_inner = HOOK_original(@call)
     LOCAL_state = HOOK_begin(@captured)
@@ -144,7 +145,9 @@ class Parameters:
 
 
 def write(code: CodeType, captured: tuple[str, ...]) -> str:
-    """The source of the trampoline for ``code``; the hook that starts it receives the parameters named in ``captured``."""
+    """The source of the trampoline for ``code``; the hook that starts it receives the parameters named in
+    ``captured``.
+    """
     parameters = Parameters.of(code)
     body, head = _flavour(code)
     body = body.replace("@captured", ", ".join(captured)).replace("@call", parameters.call)

@@ -1,8 +1,8 @@
 """Exchange a function's code for a trampoline, and put the original back.
 
 The function object keeps its identity, so every reference that anybody holds to it is instrumented: handoff tables,
-decorator registries, ``from m import f``, bound methods. CPython's own compiler makes the trampoline from a few lines of source;
-nothing here knows an opcode.
+decorator registries, ``from m import f``, bound methods. CPython's own compiler makes the trampoline from a few lines
+of source; nothing here knows an opcode.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from erni_run.inside.functions import source
 
 Hooks = Mapping[str, object]
 """The callables of a trampoline by name. For functions and coroutines: enter(*captured) -> state, leave(state),
-fail(state); for generators: begin(*captured) -> state, resume(state) -> token, pause(state, token), finish(state), abort(state).
-None of them may raise; fail and abort find the exception in ``sys.exc_info()``."""
+fail(state); for generators: begin(*captured) -> state, resume(state) -> token, pause(state, token), finish(state),
+abort(state). None of them may raise; fail and abort find the exception in ``sys.exc_info()``."""
 
 
 class NotInstrumentable(Exception):
@@ -77,7 +77,9 @@ def restore(function: FunctionType) -> bool:
 
 
 def _copy(function: FunctionType, code: CodeType) -> FunctionType:
-    """A function that runs ``code`` as ``function`` would. Defaults are left out: the trampoline passes every parameter."""
+    """A function that runs ``code`` as ``function`` would. Defaults are left out: the trampoline passes every
+    parameter.
+    """
     copy = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__

@@ -6,8 +6,8 @@ import atexit
 import os
 import platform
 import uuid
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider, sampling
@@ -15,8 +15,8 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from erni_run.version import __version__
 from erni_run.plan import Plan, SamplingPlan, ServicePlan
+from erni_run.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -43,14 +43,16 @@ def parent_of_process(environ: Mapping[str, str]) -> Context | None:
 
 
 def _resource(service: ServicePlan) -> Resource:
-    """Attribute names are those of the semantic conventions for resources; deployment.environment is the older spelling."""
-    named = {
+    """Attribute names are those of the semantic conventions for resources; deployment.environment is the older
+    spelling.
+    """
+    named: dict[str, Any] = {
         "service.name": service.name,
         "service.version": service.version,
         "deployment.environment.name": service.environment,
         "deployment.environment": service.environment,
     }
-    process = {
+    process: dict[str, Any] = {
         "service.instance.id": str(uuid.uuid4()),
         "process.pid": os.getpid(),
         "process.runtime.name": platform.python_implementation().lower(),
@@ -66,7 +68,7 @@ def _resource(service: ServicePlan) -> Resource:
 
 def _sampler(plan: SamplingPlan) -> sampling.Sampler:
     """The sampler that OTEL_TRACES_SAMPLER names; one of another package is left to the SDK to find."""
-    known = {
+    known: dict[str, Callable[[], sampling.Sampler]] = {
         "always_on": lambda: sampling.ALWAYS_ON,
         "always_off": lambda: sampling.ALWAYS_OFF,
         "traceidratio": lambda: sampling.TraceIdRatioBased(plan.ratio),

@@ -1,0 +1,128 @@
+"""Libraries are traced from their first import on, each for itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.collector import Collector
+from tests.conftest import Workshop
+
+REQUEST = """
+    import asyncio, sys
+
+    async def get():
+        import aiohttp
+        async with aiohttp.ClientSession() as session:
+            try:
+                await session.get("http://127.0.0.1:9/")
+            except aiohttp.ClientError:
+                pass
+    asyncio.run(get())
+"""
+
+
+@pytest.fixture
+def app(workshop: Workshop) -> Workshop:
+    workshop.write("tracing.toml", "")
+    workshop.write("main.py", REQUEST)
+    workshop.environ["OTEL_TRACES_EXPORTER"] = "otlp"
+    return workshop
+
+
+def test_library_is_traced_from_its_first_import(app: Workshop, collector: Collector) -> None:
+    assert app.run("erni-run", "python", "main.py", environ=collector.environment()).stderr == ""
+    (span,) = collector.spans
+    assert (span.name, span.kind, span.is_error) == ("GET", "client", True)
+
+
+@pytest.mark.parametrize(
+    ("config", "environ"),
+    [
+        ('[libraries]\ndisable = ["aiohttp-client"]\n', {}),
+        ('[libraries]\nenable = ["redis"]\n', {}),
+        ("[libraries]\nenable = []\n", {}),
+        ("", {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "aiohttp-client"}),
+    ],
+)
+def test_unwanted_library_is_left_alone(
+    app: Workshop, collector: Collector, config: str, environ: dict[str, str]
+) -> None:
+    app.write("tracing.toml", config)
+    app.run("erni-run", "python", "main.py", environ={**collector.environment(), **environ})
+    assert collector.spans == []
+
+
+def test_instrumentor_that_fails_is_said_and_stops_no_other(app: Workshop, collector: Collector) -> None:
+    app.write("redis.py", "'''Not what the instrumentor expects.'''\n")
+    app.write("main.py", "    import redis\n" + REQUEST)
+    done = app.run("erni-run", "python", "main.py", environ=collector.environment())
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("erni-run: redis is not traced: ")
+    assert [span.name for span in collector.spans] == ["GET"]
+
+
+def test_version_that_the_instrumentation_refuses_is_said(app: Workshop, collector: Collector) -> None:
+    app.write("later/SQLAlchemy-2.1.9.dist-info/METADATA", "Metadata-Version: 2.1\nName: SQLAlchemy\nVersion: 2.1.9\n")
+    app.write("main.py", "    import sqlalchemy\n" + REQUEST)
+    environ = {"PYTHONPATH": str(app.folder / "later"), **collector.environment()}
+    done = app.run("erni-run", "python", "main.py", environ=environ)
+    expected = "it wants sqlalchemy >= 1.0.0, < 2.1.0 and finds sqlalchemy 2.1.9"
+    assert expected in done.stderr
+    assert [span.name for span in collector.spans] == ["GET"]
+    app.write("tracing.toml", '[libraries]\nenable = ["sqlalchemy"]\n')
+    check = app.run("erni-run", "check", environ=environ)
+    assert (check.returncode, expected in check.stdout) == (1, True)
+
+
+def test_named_library_without_its_instrumentation_is_said_with_the_fix(app: Workshop) -> None:
+    app.write("tracing.toml", '[libraries]\nenable = ["flask"]\n')
+    app.write("flask.py", "")
+    app.write("main.py", "import flask\n")
+    done = app.run("erni-run", "python", "main.py")
+    assert done.stderr == "erni-run: flask is not traced: pip install opentelemetry-instrumentation-flask\n"
+
+
+def test_fastapi_that_speaks_opentelemetry_itself_is_silent_if_unwanted(app: Workshop, collector: Collector) -> None:
+    app.write(
+        "main.py",
+        """
+        import sys
+        from fastapi import FastAPI
+        from fastapi.testclient import TestClient
+        app = FastAPI()
+        @app.get("/x")
+        def x(): return {}
+        print(TestClient(app).get("/x").status_code)
+        """,
+    )
+    for disable in ("", '[libraries]\ndisable = ["fastapi"]\n'):
+        app.write("tracing.toml", disable)
+        done = app.run("erni-run", "python", "-W", "ignore", "main.py", environ=collector.environment())
+        assert (done.stdout, done.stderr) == ("200\n", "")
+        servers = [span for span in collector.spans if span.kind == "server"]
+        assert [span.name for span in servers] == ["GET /x"]  # the second run adds none
+
+
+@pytest.mark.parametrize("library", ["threading", "asyncio", "urllib", "sqlite3"])
+def test_library_of_the_standard_library_can_be_named(app: Workshop, library: str) -> None:
+    app.write("tracing.toml", f'[libraries]\nenable = ["{library}"]\n')
+    dotted = ".request" if library == "urllib" else ""
+    done = app.run("erni-run", "python", "-c", f"import {library}{dotted}, logging; print(1)")
+    assert (done.stdout, done.stderr) == (
+        "1\n",
+        f"erni-run: {library} is not traced: pip install opentelemetry-instrumentation-{library}\n",
+    )
+
+
+def test_table_names_instrumentors_that_exist() -> None:
+    from importlib.metadata import entry_points
+
+    from erni_run.config.libraries import LIBRARIES
+
+    installed = {entry.name: entry.value for entry in entry_points(group="opentelemetry_instrumentor")}
+    ours = {"erni_run"}
+    for name, value in installed.items():
+        assert name in ours or LIBRARIES[name].instrumentor == value
+    assert Path(__file__).exists()
