@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint bench clean
+.PHONY: help demo test pythons check lint bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +28,13 @@ lint: $(READY) ## ruff, mypy, the arrows between the rooms
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+pythons: $(READY) ## run the launcher's tests on every other CPython that is installed (3.10, 3.12, 3.13)
+	@$(BIN)/python tests/pythons.py
+
 check: lint test ## all that CI does
 
 bench: $(READY) ## measure what must hold: costs at start, as ratios in one run
 	@$(BIN)/python benchmarks/startup.py
 
 clean: ## remove what was built
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-3.* dist .pytest_cache .mypy_cache .ruff_cache

@@ -65,7 +65,7 @@ def take_settings(environ: MutableMapping[str, str]) -> Settings:
     microsoft = {name: reader.text(name) for name in MICROSOFT}
     graph_known = bool(microsoft["MICROSOFT_CLIENT_SECRET"])
     settings = Settings(
-        environment=reader.text("ENVIRONMENT") or reader.text("ENV") or "development",
+        environment=reader.text("ENVIRONMENT") or reader.text("ENV") or "production",
         debug=reader.parsed("DEBUG", _boolean, False),
         model=reader.text("AGENCY_MODEL") or "gpt-4o-mini",
         openai_key=openai_key,

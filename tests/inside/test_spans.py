@@ -207,6 +207,19 @@ def test_name_kind_and_attributes_come_from_the_file(run) -> None:  # type: igno
     assert expected.items() <= span.resource.items()
 
 
+def test_redacted_names_and_long_values_do_not_leave_the_process(run) -> None:  # type: ignore[no-untyped-def]
+    config = """
+        [capture]
+        max_length = 8
+        [[span]]
+        target = "shop:inner"
+        attributes = { "db.Password" = "hush", note = "0123456789", size = 12345678901 }
+    """
+    (span,) = run(config, "shop.inner(1)")
+    assert span.attributes["db.Password"] == "[redacted]"
+    assert (span.attributes["note"], span.attributes["size"]) == ("0123456…", 12345678901)
+
+
 def test_handoff_is_named_after_its_agent(run) -> None:  # type: ignore[no-untyped-def]
     config = '[[handoff]]\nagent = "vision"\ntype = "analysis"\ntarget = "shop:Thing.method"\n'
     (span,) = run(config, "shop.Thing().method()")

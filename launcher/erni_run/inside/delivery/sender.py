@@ -86,7 +86,7 @@ class Sender(SpanProcessor):
         lost = self.ended - self.delivered - self.rejected - self.dropped
         if lost:
             why = self._trouble or f"no answer within the exit budget of {self._plan.exit_budget:g} s"
-            say(f"{lost} spans could not be delivered to {self._plan.endpoint}: {why}")
+            say(f"{_count(lost)} could not be delivered to {self._plan.endpoint}: {why}")
         self._waiting.clear()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -157,10 +157,10 @@ class Sender(SpanProcessor):
         self.rejected += rejected
         self.delivered += len(batch) - rejected
         if rejected:
-            say_once(f"{self._plan.endpoint} rejected {rejected} spans: {answer.reason or 'no reason given'}")
+            say_once(f"{self._plan.endpoint} rejected {_count(rejected)}: {answer.reason or 'no reason given'}")
         if answer.delivered:
             if self._failures and not self._closing:
-                say(f"{self._plan.endpoint} is back: {self.delivered:,} spans delivered, {self.dropped:,} dropped")
+                say(f"{self._plan.endpoint} is back: {_count(self.delivered)} delivered, {self.dropped:,} dropped")
             self._failures = 0
             self._trouble = ""
 
@@ -175,6 +175,10 @@ class Sender(SpanProcessor):
         while not self._closing and (left := until - time.monotonic()) > 0:
             self._wake.wait(left)
             self._wake.clear()
+
+
+def _count(spans: int) -> str:
+    return "1 span" if spans == 1 else f"{spans:,} spans"
 
 
 def _multiprocessing() -> Any:

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from erni_run.inside.functions import trampoline
 from erni_run.inside.functions.probe import Probe, Site
+from erni_run.inside.functions.redact import redact
 from erni_run.inside.functions.resolve import Found, NotFound, resolve
 from erni_run.inside.imports import is_glob, matches
 from erni_run.inside.notice import say_once
@@ -66,7 +67,8 @@ def _site(found: Found, span: SpanPlan, capture: CapturePlan, only: tuple[type, 
         name=_fill(span.name or "{qualname}", words),
         kind=span.kind,
         attributes={
-            key: _fill(value, words) if isinstance(value, str) else value for key, value in span.attributes.items()
+            key: redact(key, _fill(value, words) if isinstance(value, str) else value, capture)
+            for key, value in span.attributes.items()
         },
         cancelled=span.cancelled,
         ignore=frozenset(span.ignore),
