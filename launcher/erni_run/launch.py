@@ -36,9 +36,9 @@ def launch(options: "Options", environ: "Mapping[str, str]") -> "NoReturn":
 def _plan(options: "Options", environ: "Mapping[str, str]") -> str:
     """The plan as one string: remembered from an earlier start, or read anew. Raises ConfigError."""
     from erni_run.config.find import find
-    from erni_run.start.remembered import Source
+    from erni_run.start.remembered import Source, working_directory
 
-    config = find(options.config, environ, os.getcwd())
+    config = find(options.config, environ, working_directory())
     if config is None:
         _say("no tracing.toml here or above: libraries are traced with the defaults, functions are not")
     source = Source(config, os.path.basename(options.command[0]))

@@ -38,7 +38,7 @@ _TABLE = (
     Library("cassandra", "cassandra", "cassandra:CassandraInstrumentor"),
     Library("celery", "celery", "celery:CeleryInstrumentor"),
     Library("confluent_kafka", "confluent_kafka", "confluent_kafka:ConfluentKafkaInstrumentor", "confluent-kafka"),
-    Library("django", "django", "django:DjangoInstrumentor"),
+    Library("django", "django.core.handlers.base", "django:DjangoInstrumentor"),
     Library("falcon", "falcon", "falcon:FalconInstrumentor"),
     Library("fastapi", "fastapi", "fastapi:FastAPIInstrumentor"),
     Library("flask", "flask", "flask:FlaskInstrumentor"),

@@ -10,8 +10,10 @@ import sys
 from _thread import get_ident  # threading itself is for the application to import
 from os import getpid
 
+from erni_run.inside import ending  # noqa: F401  # first of all, so that its end is the last of all
 from erni_run.inside.imports import when_imported
 from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import aside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,6 +132,6 @@ class _Wiring:
 def _attempt(work: Work, module: ModuleType) -> None:
     """Whatever goes wrong in one stays without effect on the others, and on the import that brought it about."""
     try:
-        work(module)
+        aside(work, module)
     except Exception as error:
         say_once(f"{module.__name__} is not traced: {describe(error)}")

@@ -1,4 +1,4 @@
-"""Late imports that survive a fork.
+"""What a fork does to a process, as far as it concerns us. Above all: late imports that survive it.
 
 A module that one thread is importing while another forks stays half imported in the child, its lock held by a thread
 that does not exist there: whoever imports it next waits for ever, or finds half a module. CPython leaves that to
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from importlib import _bootstrap
 from typing import Any
 
+_generation = 0
 _importing: set[int] = set()
 _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
 
@@ -34,6 +35,17 @@ def late_import() -> Iterator[None]:
         _importing.discard(thread)
 
 
+def generation() -> int:
+    """How many forks this process is away from the one that was started."""
+    return _generation
+
+
+def _in_child() -> None:
+    global _generation  # noqa: PLW0603  # a process has one
+    _generation += 1
+    _forget_half_imported()
+
+
 def _forget_half_imported() -> None:
     cut_off = _importing - {get_ident()}
     _importing.clear()
@@ -47,4 +59,4 @@ def _forget_half_imported() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_half_imported)
+    os.register_at_fork(after_in_child=_in_child)

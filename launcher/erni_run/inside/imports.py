@@ -31,12 +31,14 @@ def when_imported(module: str, call: Call) -> None:
 
 def matches(pattern: str, name: str) -> bool:
     """Whether the dotted ``name`` matches ``pattern``, part by part: ``a.*.c`` matches ``a.b.c``, never ``a.b.b.c``."""
-    if not is_glob(pattern):
-        return pattern == name
-    from fnmatch import fnmatchcase  # late: most plans have no globs
+    return pattern == name if not is_glob(pattern) else compiled(pattern)(name) is not None
 
-    parts, globs = name.split("."), pattern.split(".")
-    return len(parts) == len(globs) and all(map(fnmatchcase, parts, globs))
+
+def compiled(pattern: str) -> Callable[[str], object]:
+    """A function that answers None for names that ``pattern`` does not match. It runs no Python code, traced or not."""
+    import re  # late: most plans have no globs
+
+    return re.compile(re.escape(pattern).replace(r"\*", "[^.]*")).fullmatch
 
 
 def is_glob(text: str) -> bool:
@@ -53,16 +55,14 @@ class _Finder:
 
     def __init__(self) -> None:
         self._exact: dict[str, list[Call]] = {}
-        self._globs: dict[str, list[tuple[str, Call]]] = {}
+        self._globs: dict[str, list[tuple[Callable[[str], object], Call]]] = {}
 
     def wait_for(self, module: str, call: Call) -> None:
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         top = module.partition(".")[0]
         if is_glob(module):
-            import fnmatch  # noqa: F401  # now: ``matches`` needs it, and find_spec must not import what it is asked for
-
-            self._globs.setdefault("*" if is_glob(top) else top, []).append((module, call))
+            self._globs.setdefault("*" if is_glob(top) else top, []).append((compiled(module), call))
         else:
             self._exact.setdefault(module, []).append(call)
 
@@ -82,7 +82,7 @@ class _Finder:
         if self._globs:
             top = name.partition(".")[0]
             waiting = self._globs.get(top, []) + self._globs.get("*", [])
-            return calls + [call for pattern, call in waiting if matches(pattern, name)]
+            return calls + [call for match, call in waiting if match(name) is not None]
         return calls
 
     def _follow(self, spec: ModuleSpec) -> None:

@@ -13,6 +13,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import aside
 from erni_run.plan import LogsPlan, Plan
 
 _NO_TRACE = {"trace_id": "0" * 32, "span_id": "0" * 16}
@@ -48,16 +49,19 @@ class _Fields:
         string would fail without.
         """
         try:
-            wanted = self._wanted or self._read_plan()
-            if self._library not in wanted.inject:
-                return
-            current = _current_ids() or (_NO_TRACE if always else {})
-            for field in wanted.fields:
-                value = current.get(field) or self._constant.get(field)
-                if value is not None and field not in record:
-                    record[field] = value
+            aside(self._add, record, always)
         except Exception as error:
             say_once(f"{self._library}: log lines go without their trace: {describe(error)}")
+
+    def _add(self, record: dict[str, Any], always: bool) -> None:
+        wanted = self._wanted or self._read_plan()
+        if self._library not in wanted.inject:
+            return
+        current = _current_ids() or (_NO_TRACE if always else {})
+        for field in wanted.fields:
+            value = current.get(field) or self._constant.get(field)
+            if value is not None and field not in record:
+                record[field] = value
 
     def _read_plan(self) -> LogsPlan:
         plan = self._plan()
@@ -114,11 +118,10 @@ def _correlate_structlog(fields: _Fields) -> None:
 
 
 def _with_penultimate(processors: Any, ours: Any) -> Iterator[Any]:
-    *others, last = processors if len(processors) else (None,)
-    yield from others
+    chain = list(processors)
+    yield from chain[:-1]
     yield ours
-    if last is not None:
-        yield last
+    yield from chain[-1:]
 
 
 def _correlate_loguru(fields: _Fields) -> None:

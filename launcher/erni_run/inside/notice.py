@@ -8,8 +8,24 @@ import os
 _said: "set[str]" = set()
 
 
+def _identity() -> "tuple[int, int] | None":
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+_standard_error = _identity()
+
+
 def say(line: str) -> None:
-    """Write ``line`` to file descriptor 2, in one piece. Fails in silence: there is nobody left to tell."""
+    """Write ``line`` to file descriptor 2, in one piece. Fails in silence: there is nobody left to tell.
+
+    An application that has closed 2 may have opened a file of its own there; that is not ours to write into.
+    """
+    if _standard_error is None or _identity() != _standard_error:
+        return
     try:
         os.write(2, f"erni-run: {line}\n".encode("utf-8", "replace"))
     except OSError:

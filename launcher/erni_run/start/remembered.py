@@ -26,7 +26,13 @@ class Source:
 
     def __init__(self, path: "str | None", command: str) -> None:
         self.path = path
-        self._fields = [_stamp(), os.fsencode(path or ""), os.fsencode(command), os.getcwdb(), _content(path)]
+        self._fields = [
+            _stamp(),
+            os.fsencode(path or ""),
+            os.fsencode(command),
+            os.fsencode(working_directory()),
+            _content(path),
+        ]
 
     def recall(self, environ: "Mapping[str, str]") -> "str | None":
         """The plan remembered for this source in this environment, or None."""
@@ -60,6 +66,14 @@ class Source:
             raise FileNotFoundError("neither XDG_CACHE_HOME nor HOME names a folder")
         name = b"-".join(self._fields[1:3]).replace(b"/", b"%")
         return os.path.join(cache, "erni-run", os.fsdecode(name[-200:]))
+
+
+def working_directory() -> str:
+    """The working directory; the root if it has been removed: a shell would start the command all the same."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return os.sep
 
 
 def value_of(environ: "Mapping[str, str]", name: str) -> bytes:

@@ -19,7 +19,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from erni_run.inside import forks
+from erni_run.inside import forks, ourselves
 from erni_run.inside.delivery.transport import Answer, Transport, open_transport
 from erni_run.inside.notice import describe, say, say_once
 from erni_run.plan import ExportPlan
@@ -46,9 +46,9 @@ class Sender(SpanProcessor):
         self.ended = self.delivered = self.rejected = self.dropped = 0
         self._waiting: deque[ReadableSpan] = deque()
         self._thread: threading.Thread | None = None
-        self._start_lock = threading.Lock()
+        self._start_lock = threading.RLock()
         self._wake = threading.Event()
-        self._idle = threading.Event()
+        self._flushes: deque[threading.Event] = deque()
         self._transport: Transport | None = None
         self._trouble = ""
         self._failures = 0
@@ -64,25 +64,22 @@ class Sender(SpanProcessor):
         _multiprocessing().Finalize(self, self.shutdown, exitpriority=0)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Take ``span``, if it was sampled. No system call, no waiting."""
+        """Take ``span``, if it was sampled. No lock either: a signal handler may end a span while we take another."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
         self.ended += 1
-        self._idle.clear()
         self._waiting.append(span)
         if len(self._waiting) > self._capacity:
             self._drop_oldest()
         if self._thread is None:
             self._start()
-        if len(self._waiting) >= _BATCH and not self._failures:
-            self._wake.set()
 
     def shutdown(self) -> None:
         """Deliver what waits, for as long as the exit budget lasts, and say what could not be. Once is enough."""
         if self._closing:
             return
         self._closing = True
-        self.force_flush(int(self._plan.exit_budget * 1000))
+        ourselves.aside(self.force_flush, int(self._plan.exit_budget * 1000))
         lost = self.ended - self.delivered - self.rejected - self.dropped
         if lost:
             why = self._trouble or f"no answer within the exit budget of {self._plan.exit_budget:g} s"
@@ -92,15 +89,22 @@ class Sender(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Deliver what waits now; False if that took longer than ``timeout_millis`` milliseconds."""
         if self._thread is None:
-            return True
+            self._deliver_all()  # nothing has ended yet, or no thread could be started so late
+            return not self._waiting
+        done = threading.Event()
+        self._flushes.append(done)
         self._wake.set()
-        return self._idle.wait(timeout_millis / 1000)
+        return done.wait(timeout_millis / 1000)
 
     def _start(self) -> None:
         with self._start_lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="erni-run-sender", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="erni-run-sender", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is shutting down (3.12): the flush at the end delivers
+                    return
+                self._thread = thread
 
     def _drop_oldest(self) -> None:
         try:
@@ -111,14 +115,18 @@ class Sender(SpanProcessor):
         say_once(f"{self._capacity:,} spans wait for {self._plan.endpoint}: the oldest are being dropped, and counted")
 
     def _run(self) -> None:
+        ourselves.thread.at_work = True
         with suppress_instrumentation():
             while True:
                 self._wake.wait(_TICK)
                 self._wake.clear()
+                asked = len(self._flushes)
                 try:
                     self._deliver_all()
                 except Exception as error:  # the thread must outlive whatever goes wrong with one batch
                     say_once(f"delivery: {describe(error)}")
+                for _ in range(asked):
+                    self._flushes.popleft().set()
 
     def _deliver_all(self) -> None:
         while self._waiting:
@@ -131,7 +139,6 @@ class Sender(SpanProcessor):
                 if self._closing:
                     break  # the exit does not wait for a collector that is away
                 self._pause(answer)
-        self._idle.set()
 
     def _send(self, batch: list[ReadableSpan]) -> Answer:
         try:

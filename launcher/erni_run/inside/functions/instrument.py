@@ -8,6 +8,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from erni_run.inside.ending import at_end
 from erni_run.inside.functions import trampoline
 from erni_run.inside.functions.probe import Probe, Site
 from erni_run.inside.functions.redact import redact
@@ -20,7 +21,9 @@ _entries: WeakKeyDictionary[FunctionType, SpanPlan] = WeakKeyDictionary()
 
 
 def instrument(module: ModuleType, plan: Plan) -> None:
-    """Instrument what ``plan`` names in ``module``; say once what cannot be traced."""
+    """Instrument what ``plan`` names in ``module``; say once what cannot be traced. Our own modules are left alone."""
+    if module.__name__.partition(".")[0] == "erni_run":
+        return
     file = os.path.basename(plan.config) or "tracing.toml"
     for span in plan.spans:
         if not matches(span.module, module.__name__):
@@ -42,19 +45,30 @@ def put(found: Found, span: SpanPlan, capture: CapturePlan) -> str:
     earlier = _entries.get(found.function)
     if earlier is not None and earlier != span and trampoline.is_instrumented(found.function):
         return f"is traced already, by line {earlier.line}"
-    only = (found.inherited_by,) if found.inherited_by else ()
-    probe = Probe(_site(found, span, capture, only))
-    captured = found.function.__code__.co_varnames[:1] if only else ()
+    captured = _receiver(found)
+    probe = Probe(_site(found, span, capture, (found.inherited_by,) if found.inherited_by and captured else ()))
     try:
         trampoline.instrument(found.function, probe.hooks(trampoline.is_generator(found.function)), captured)
     except trampoline.NotInstrumentable as reason:
         return f"cannot be instrumented: {reason}"
+    if not _entries:
+        at_end(restore_all)
     _entries[found.function] = span
     return ""
 
 
+def _receiver(found: Found) -> tuple[str, ...]:
+    """The name of the parameter that tells for which class an inherited method is called, () if there is none."""
+    positional = found.function.__code__.co_varnames[: found.function.__code__.co_argcount]
+    return positional[:1] if found.inherited_by and not found.is_static else ()
+
+
 def restore_all() -> None:
-    """Put every function's original code back."""
+    """Put every function's original code back.
+
+    At the end of the process, too: the garbage collector does not look into code objects, so a module whose function is
+    still instrumented would not be cleared, nor its files be closed.
+    """
     for function in list(_entries):
         trampoline.restore(function)
         _entries.pop(function, None)

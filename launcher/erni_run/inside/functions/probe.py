@@ -13,6 +13,7 @@ from typing import Any
 
 from erni_run.inside import forks
 from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import is_the_applications, thread
 from erni_run.version import __version__
 
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
@@ -40,78 +41,95 @@ class Probe:
         self._site = site
         self._start: Callable[[], Any] = self._start_first
 
+    def __reduce__(self) -> tuple[type[Probe], tuple[Site]]:
+        """A function that is pickled by value takes its hooks along; over there they begin anew."""
+        return Probe, (self._site,)
+
     def hooks(self, generator: bool) -> dict[str, object]:
         """The hooks by their names in a trampoline."""
-        if generator:
-            steps = ("resume", "pause", "finish", "abort")
-            return {"begin": self._guarded(self._begin), **{name: getattr(self, f"_{name}") for name in steps}}
-        return {"enter": self._guarded(self._enter), "leave": self._leave, "fail": self._fail}
+        names = ("begin", "resume", "pause", "finish", "abort") if generator else ("enter", "leave", "fail")
+        return {name: getattr(self, name) for name in names}
 
-    def _guarded(self, hook: Callable[[], Any]) -> Callable[..., Any]:
-        only = self._site.only
+    # functions and coroutines: state = (span, process, token)
 
-        def first_hook(*captured: Any) -> Any:
-            try:
-                if only and not isinstance(captured[0], only):
-                    return None
-                return hook()
-            except Exception as error:
-                say_once(f"{self._site.name}: a span could not be started: {describe(error)}")
+    def enter(self, *captured: Any) -> Any:
+        """Start a span and make it current."""
+        return self._guarded(self._enter, captured)
+
+    def leave(self, state: Any) -> None:
+        """The call has returned."""
+        if state is not None:
+            _detach(state[-1])
+            self._end(state, None)
+
+    def fail(self, state: Any) -> None:
+        """The call has raised what is in ``sys.exc_info()``."""
+        error = _take_exception()
+        if state is not None:
+            _detach(state[-1])
+            self._end(state, error)
+
+    # generators: state = [span, process, the context to make current while the body runs]
+
+    def begin(self, *captured: Any) -> Any:
+        """Start a span that is not current yet."""
+        return self._guarded(self._begin, captured)
+
+    def resume(self, state: Any) -> Any:
+        """The body is about to run: the span is current, the token undoes that."""
+        if state is None:
+            return None
+        from opentelemetry import context
+
+        return context.attach(state[-1])
+
+    def pause(self, state: Any, token: Any) -> None:
+        """The body has yielded or ended."""
+        if state is not None:
+            from opentelemetry import context
+
+            state[-1] = context.get_current()  # with what the body itself has made current and holds across its yield
+            _detach(token)
+
+    def finish(self, state: Any) -> None:
+        """The body has returned."""
+        if state is not None:
+            self._end(state, None)
+
+    def abort(self, state: Any) -> None:
+        """The body has raised what is in ``sys.exc_info()``."""
+        error = _take_exception()
+        if state is not None:
+            self._end(state, error)
+
+    def _guarded(self, start: Callable[[], Any], captured: tuple[Any, ...]) -> Any:
+        """``start()``, or None: where we are at work ourselves, where the method is another class's, where it fails."""
+        if thread.at_work:
+            return None
+        thread.at_work = True
+        try:
+            if self._site.only and not _is_for(captured[0], self._site.only):
                 return None
-
-        return first_hook
-
-    # functions and coroutines: state = (span, token)
+            return start()
+        except Exception as error:
+            if is_the_applications(error):
+                raise
+            say_once(f"{self._site.name}: a span could not be started: {describe(error)}")
+            return None
+        finally:
+            thread.at_work = False
 
     def _enter(self) -> Any:
         span = self._start()
         from opentelemetry import context, trace
 
-        return span, context.attach(trace.set_span_in_context(span))
-
-    def _leave(self, state: Any) -> None:
-        if state is not None:
-            span, token = state
-            _detach(token)
-            self._end(span, None)
-
-    def _fail(self, state: Any) -> None:
-        error = _take_exception()
-        if state is not None:
-            span, token = state
-            _detach(token)
-            self._end(span, error)
-
-    # generators: state = [span, the context to make current while the body runs]
+        return span, forks.generation(), context.attach(trace.set_span_in_context(span))
 
     def _begin(self) -> Any:
         span = self._start()
         from opentelemetry import trace
 
-        return [span, trace.set_span_in_context(span)]
-
-    def _resume(self, state: Any) -> Any:
-        if state is None:
-            return None
-        from opentelemetry import context
-
-        return context.attach(state[1])
-
-    def _pause(self, state: Any, token: Any) -> None:
-        if state is not None:
-            from opentelemetry import context
-
-            state[1] = context.get_current()  # with what the body itself has made current and holds across its yield
-            _detach(token)
-
-    def _finish(self, state: Any) -> None:
-        if state is not None:
-            self._end(state[0], None)
-
-    def _abort(self, state: Any) -> None:
-        error = _take_exception()
-        if state is not None:
-            self._end(state[0], error)
+        return [span, forks.generation(), trace.set_span_in_context(span)]
 
     def _start_first(self) -> Any:
         with forks.late_import():
@@ -124,13 +142,27 @@ class Probe:
         self._start = lambda: tracer.start_span(site.name, kind=kind, attributes=attributes)
         return self._start()
 
-    def _end(self, span: Any, error: BaseException | None) -> None:
+    def _end(self, state: Any, error: BaseException | None) -> None:
+        span, generation, _ = state
+        if generation != forks.generation():
+            return  # forked since: the span is the parent's to end
+        thread.at_work = True
         try:
             if error is not None:
-                self._describe_failure(span, error)
+                self._try_to_describe(span, error)
             span.end()
         except Exception as problem:
+            if is_the_applications(problem):
+                raise
             say_once(f"{self._site.name}: a span could not be ended: {describe(problem)}")
+        finally:
+            thread.at_work = False
+
+    def _try_to_describe(self, span: Any, error: BaseException) -> None:
+        try:
+            self._describe_failure(span, error)
+        except Exception as problem:  # the exception's own __str__ may raise: whatever it is, the span ends
+            say_once(f"{self._site.name}: an exception could not be recorded: {describe(problem)}")
 
     def _describe_failure(self, span: Any, error: BaseException) -> None:
         """Cancellation and the ends of generators are no errors; what the user wants ignored is none either."""
@@ -149,6 +181,10 @@ class Probe:
     def _is_ignored(self, error: BaseException) -> bool:
         ignore = self._site.ignore
         return bool(ignore) and any(_type_name(kind, ":") in ignore for kind in type(error).__mro__)
+
+
+def _is_for(receiver: Any, only: tuple[type, ...]) -> bool:
+    return issubclass(receiver, only) if isinstance(receiver, type) else isinstance(receiver, only)
 
 
 def _mark(span: Any, error: BaseException) -> None:

@@ -11,11 +11,10 @@ import inspect
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from erni_run.inside.imports import is_glob
+from erni_run.inside.imports import is_glob, matches
 
 _MOST_LAYERS = 50
 
@@ -28,6 +27,7 @@ class Found:
     module: str
     qualname: str
     inherited_by: type | None = None
+    is_static: bool = False
 
 
 class NotFound(Exception):
@@ -44,7 +44,8 @@ def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found]:
         function = _function(candidate.value, candidate.qualname, module, layer)
         if function is None:
             continue
-        hit = Found(function, module.__name__, candidate.qualname, candidate.inherited_by)
+        is_static = issubclass(type(candidate.value), staticmethod)
+        hit = Found(function, module.__name__, candidate.qualname, candidate.inherited_by, is_static)
         known = found.get(function)
         if known is None or (known.inherited_by is not None and hit.inherited_by is None):
             found[function] = hit
@@ -67,7 +68,7 @@ def _walk(module: ModuleType, parts: list[str], container: Any, path: tuple[str,
         here = (*path, name)
         if not rest:
             yield _Candidate(value, ".".join(here), container if inherited else None)
-        elif isinstance(value, type):
+        elif issubclass(type(value), type):
             yield from _walk(module, rest, value, here)
 
 
@@ -78,7 +79,7 @@ def _members(module: ModuleType, part: str, container: Any) -> Iterator[tuple[st
     own = vars(container)
     if is_glob(part):
         for name, value in list(own.items()):
-            if fnmatchcase(name, part) and getattr(_plain(value), "__module__", None) == module.__name__:
+            if matches(part, name) and _module_of(_plain(value)) == module.__name__:
                 yield name, value, False
     elif part in own:
         yield part, own[part], False
@@ -88,13 +89,21 @@ def _members(module: ModuleType, part: str, container: Any) -> Iterator[tuple[st
             yield part, value, True
 
 
+def _module_of(value: Any) -> object:
+    """The name of the module in which ``value``, or else its class, was written."""
+    if type(value) is FunctionType or issubclass(type(value), type):
+        return value.__module__
+    return inspect.getattr_static(value, "__module__", None)
+
+
 def _plain(value: Any) -> Any:
-    """``value`` without the descriptor around it."""
-    if isinstance(value, (staticmethod, classmethod, MethodType)):
+    """``value`` without the descriptor around it. Types are looked at, never ``__class__``: a lazy proxy would load."""
+    kind = type(value)
+    if issubclass(kind, (staticmethod, classmethod, MethodType)):
         return value.__func__
-    if isinstance(value, property):
+    if issubclass(kind, property):
         return value.fget
-    if isinstance(value, (functools.partial, functools.partialmethod, functools.cached_property)):
+    if issubclass(kind, (functools.partial, functools.partialmethod, functools.cached_property)):
         return value.func
     return value
 
@@ -146,9 +155,17 @@ def _within(value: Any) -> Iterator[Any]:
         return
     if type(value) is FunctionType:
         contents = [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
-        yield from (content for content in contents if callable(content) and not isinstance(content, type))
-    elif not isinstance(value, type):
-        yield from (held for held in vars(value).values() if callable(held)) if hasattr(value, "__dict__") else ()
+        yield from (content for content in contents if not issubclass(type(content), type))
+    elif not issubclass(type(value), type):
+        yield from _held(value)
+
+
+def _held(value: Any) -> list[Any]:
+    """What ``value`` holds in its instance dictionary, if it has one."""
+    try:
+        return list(object.__getattribute__(value, "__dict__").values())
+    except AttributeError:
+        return []
 
 
 def _is_filled(cell: Any) -> bool:

@@ -150,9 +150,9 @@ def write(code: CodeType, captured: tuple[str, ...]) -> str:
     """
     parameters = Parameters.of(code)
     body, head = _flavour(code)
-    body = body.replace("@captured", ", ".join(captured)).replace("@call", parameters.call)
     body = re.sub(r"\bHOOK_(\w+)", lambda hook: f"('\\0erni:{hook.group(1)}' if 1 else 0)", body)
     body = re.sub(r"\bLOCAL_(\w+)", lambda local: _prefix(code) + local.group(1), body)
+    body = body.replace("@captured", ", ".join(captured)).replace("@call", parameters.call)
     closure = f"\n    nonlocal {', '.join(code.co_freevars)}" if code.co_freevars else ""
     source = f"{head} {NAME}({parameters.signature}):{closure}{body}"
     return _inside_owner(source, code.co_freevars) if code.co_freevars else source

@@ -66,7 +66,7 @@ class Provider(trace.TracerProvider):
         return self._sdk
 
     def _renew_lock(self) -> None:
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()  # a signal handler may record, too
 
     def context_for(self, context: Context | None) -> Context | None:
         """``context``, or that of the process's TRACEPARENT for a span that would have no parent."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import platform
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from opentelemetry.sdk.version import __version__ as sdk_version
 from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from erni_run.inside.ending import at_end
 from erni_run.plan import Plan, SamplingPlan, ServicePlan
 from erni_run.version import __version__
 
@@ -24,14 +25,22 @@ if TYPE_CHECKING:
 
 def start(plan: Plan) -> TracerProvider:
     """A recording provider for ``plan``; what it holds when the process ends is flushed within the exit budget."""
-    provider = TracerProvider(_sampler(plan.sampling), _resource(plan.service), shutdown_on_exit=False)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=lambda: provider._update_resource(Resource({"process.pid": os.getpid()})))
+    provider = _Provider(_sampler(plan.sampling), _resource(plan.service), shutdown_on_exit=False)
     processor = _processor(plan)
     if processor is not None:
         provider.add_span_processor(processor)
-        atexit.register(provider.shutdown)
+        at_end(provider.shutdown)
     return provider
+
+
+class _Provider(TracerProvider):
+    """The SDK's, but for what it does in a forked child: it runs resource detectors in a pool of threads there, which
+    waits for ever if the application has imported concurrent.futures after the provider was made.
+    """
+
+    def _handle_fork(self) -> None:
+        self._tracers_lock = threading.Lock()
+        self._update_resource(Resource(_identity()))
 
 
 def parent_of_process(environ: Mapping[str, str]) -> Context | None:
@@ -53,8 +62,7 @@ def _resource(service: ServicePlan) -> Resource:
         "deployment.environment": service.environment,
     }
     process: dict[str, Any] = {
-        "service.instance.id": str(uuid.uuid4()),
-        "process.pid": os.getpid(),
+        **_identity(),
         "process.runtime.name": platform.python_implementation().lower(),
         "process.runtime.version": platform.python_version(),
         "telemetry.sdk.language": "python",
@@ -64,6 +72,11 @@ def _resource(service: ServicePlan) -> Resource:
         "telemetry.distro.version": __version__,
     }
     return Resource({**process, **service.attributes, **{name: value for name, value in named.items() if value}})
+
+
+def _identity() -> dict[str, Any]:
+    """What tells this process from its siblings."""
+    return {"service.instance.id": str(uuid.uuid4()), "process.pid": os.getpid()}
 
 
 def _sampler(plan: SamplingPlan) -> sampling.Sampler:

@@ -1,0 +1,28 @@
+"""What is done when the process ends: after all that the application does at its end.
+
+atexit calls the latest first. This file is imported when the process starts, so what it registers is called last, and
+spans of the application's own atexit functions are still recorded and delivered.
+"""
+
+from __future__ import annotations
+
+import atexit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_calls: list[Callable[[], object]] = []
+
+
+def at_end(call: Callable[[], object]) -> None:
+    """Call ``call`` when the process ends; the latest first, as atexit does. It must not raise."""
+    _calls.append(call)
+
+
+def _end() -> None:
+    while _calls:
+        _calls.pop()()
+
+
+atexit.register(_end)
