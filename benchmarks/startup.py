@@ -33,7 +33,7 @@ class Case:
     program: tuple[str, ...]
     prefix: tuple[str, ...] = ()
     environ: tuple[tuple[str, str], ...] = ()
-    bound: str = ""
+    bound: float | None = None
     is_ratio: bool = False
 
 
@@ -44,11 +44,11 @@ OURS = ("erni-run",)
 STOCK = ("opentelemetry-instrument",)
 DDTRACE = ("ddtrace-run",)
 CASES = (
-    Case(name="erni-run, off, python -c pass", program=PASS, prefix=OURS, environ=OFF, bound="at most 25 ms"),
-    Case(name="erni-run, python -c pass", program=PASS, prefix=OURS, bound="at most 60 ms"),
+    Case(name="erni-run, off, python -c pass", program=PASS, prefix=OURS, environ=OFF, bound=25),
+    Case(name="erni-run, python -c pass", program=PASS, prefix=OURS, bound=60),
     Case(name="opentelemetry-instrument, python -c pass", program=PASS, prefix=STOCK, environ=STOCK_OFF),
     Case(name="ddtrace-run, python -c pass", program=PASS, prefix=DDTRACE),
-    Case(name="erni-run, four libraries", program=("-c", IMPORTS), prefix=OURS, bound="at most 1.15", is_ratio=True),
+    Case(name="erni-run, four libraries", program=("-c", IMPORTS), prefix=OURS, bound=1.15, is_ratio=True),
     Case(
         name="opentelemetry-instrument, four libraries",
         program=("-c", IMPORTS),
@@ -81,8 +81,18 @@ def measure(case: Case, rounds: int, environ: dict[str, str]) -> tuple[list[floa
     return bare[1:], with_us[1:]
 
 
-def main() -> None:
-    """Print a line a case, and one for the first start after an edit, which validates tracing.toml anew."""
+def _verdict(figure: float, bound: float | None) -> str:
+    if bound is None:
+        return ""
+    return f"at most {bound:g}: {'holds' if figure <= bound else 'DOES NOT HOLD'}"
+
+
+def main() -> int:
+    """Print a line a case, and one for the first start after an edit, which validates tracing.toml anew.
+
+    Returns 1 if something that must hold does not.
+    """
+    held = True
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     os.chdir(ROOT)
     print(f"{'':44} {'bare':>8} {'started':>8}   {'median of pairs':<16} must hold")
@@ -95,15 +105,18 @@ def main() -> None:
                 continue
             bare, started = measure(case, rounds, environ)
             pairs = [b / a if case.is_ratio else b - a for a, b in zip(bare, started, strict=True)]
-            figure = f"{statistics.median(pairs):.2f} times" if case.is_ratio else f"+{statistics.median(pairs):.1f} ms"
+            figure = statistics.median(pairs)
+            shown = f"{figure:.2f} times" if case.is_ratio else f"+{figure:.1f} ms"
             medians = f"{statistics.median(bare):8.1f} {statistics.median(started):8.1f}"
-            print(f"{case.name:44} {medians}   {figure:<16} {case.bound}")
+            print(f"{case.name:44} {medians}   {shown:<16} {_verdict(figure, case.bound)}", flush=True)
+            held = held and (case.bound is None or figure <= case.bound)
         first = []
         for _ in range(5):
             shutil.rmtree(Path(cache) / "erni-run", ignore_errors=True)
             first.append(cpu([*OURS, PYTHON, *PASS], environ) - cpu([PYTHON, *PASS], environ))
         print(f"{'erni-run, first start after an edit':44} {'':17}   +{statistics.median(first):.1f} ms")
+    return int(not held)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

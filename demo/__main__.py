@@ -97,7 +97,7 @@ def _log_line(event: Mapping[str, Any]) -> str:
 
 
 def _short(value: object) -> str:
-    text = " ".join(str(value).split())
+    text = "".join(character if character.isprintable() else " " for character in " ".join(str(value).split()))
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 

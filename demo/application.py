@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Any
 
 _ADDRESS = re.compile(r"running on (http://\S+)")
-_STOP_SECONDS = 15
+_START_SECONDS, _STOP_SECONDS = 60, 15
 
 
 class StartError(Exception):
@@ -58,9 +58,10 @@ class Application:
     def __enter__(self) -> Application:
         for reader in self._readers:
             reader.start()
-        self._ready.wait()
+        self._ready.wait(_START_SECONDS)
         if not self.address:
-            raise StartError("".join(self.said))
+            self.__exit__(None, None, None)
+            raise StartError("".join(self.said) or f"it is not ready after {_START_SECONDS} s")
         return self
 
     def __exit__(
@@ -109,4 +110,5 @@ class Application:
             if address:
                 self.address = address[1]
                 self._ready.set()
-        self._ready.set()
+        if lines is self.said:
+            self._ready.set()  # it has ended, and all that it said has been read

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,8 @@ def check(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
     if path is None:
         raise UsageError("no tracing.toml here or above: name one with --config FILE")
     reading = read(path, environ, "python")
+    for notice in reading.notices:
+        print(f"erni-run: {notice}", file=sys.stderr)
     rows = _rehearse(reading.plan)
     if options.json:
         print(json.dumps({"config": path, "rows": rows}, indent=2))
@@ -44,20 +47,16 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 def _rehearse(plan: Plan) -> list[dict[str, Any]]:
     """Rows as ``erni_run.inside.rehearse`` writes them. What the imported modules print goes to standard error."""
-    source, sink = os.pipe()
-    with os.fdopen(source, encoding="utf-8") as report:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as report:
+        sink = report.fileno()
         command = [sys.executable, "-m", "erni_run.inside.rehearse", str(sink)]
-        try:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), pass_fds=(sink,), text=True
-            )
-        finally:
-            os.close(sink)
-        with process:
-            process.communicate(encode(plan))
-            text = report.read()
+        done = subprocess.run(
+            command, input=encode(plan), stdout=sys.stderr.fileno(), pass_fds=(sink,), text=True, check=False
+        )
+        report.seek(0)
+        text = report.read()
     if not text:
-        raise UsageError(f"the scratch process ended with status {process.returncode} before it could report")
+        raise UsageError(f"the scratch process ended with status {done.returncode} before it could report")
     rows: list[dict[str, Any]] = json.loads(text)
     return rows
 

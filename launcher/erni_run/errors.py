@@ -46,7 +46,9 @@ class Mistake:
         self.slug = slug
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.key}: {self.message} [{self.slug}]"
+        """One line, without control characters: keys and values come from a file, and a terminal obeys escapes."""
+        line = f"{self.where}: {self.key}: {self.message} [{self.slug}]"
+        return "".join(character if character.isprintable() else " " for character in line)
 
 
 class ConfigError(ErniRunError):

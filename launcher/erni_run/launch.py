@@ -60,7 +60,9 @@ def _read(source: "Source", options: "Options", environ: "Mapping[str, str]") ->
 
         sys.stderr.write(explain(reading))
     plan = encode(reading.plan)
-    if not reading.plan.export.headers and not reading.notices:  # secrets stay off the disk; notices are for each start
+    export = reading.plan.export
+    has_secrets = bool(export.headers) or "?" in export.endpoint
+    if not has_secrets and not reading.notices:  # secrets stay off the disk, and notices are for each start
         source.remember(environ, observed.asked, plan)
     return plan
 

@@ -196,7 +196,7 @@ def encode(plan: Plan) -> str:
     """
     targets = " ".join(sorted({span.module for span in plan.spans}))
     libraries = " ".join(plan.libraries.modules)
-    return f"{targets}\n{libraries}\n{json.dumps(_sparse(plan), separators=(',', ':'), ensure_ascii=False)}"
+    return f"{targets}\n{libraries}\n{json.dumps(_sparse(plan), separators=(',', ':'))}"
 
 
 def decode(text: str) -> Plan:

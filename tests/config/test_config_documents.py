@@ -80,8 +80,12 @@ def test_the_defaults_are_those_of_the_plan() -> None:
     assert {"fastapi", "aiohttp", "redis", "sqlalchemy"} <= set(plan.libraries.modules)
 
 
-def test_the_defaults_file_announces_nothing() -> None:
-    assert read(str(DEFAULTS), {"HOME": "/"}, "app").notices == ()
+def test_the_defaults_file_announces_what_it_sets_without_effect() -> None:
+    announced = {notice.split()[1] for notice in read(str(DEFAULTS), {"HOME": "/"}, "app").notices}
+    assert announced == {
+        *("spool.path", "spool.max_size", "spool.max_age", "spool.journal"),
+        *("metrics.every", "reload.enabled", "reload.every"),
+    }
 
 
 @pytest.mark.parametrize("heading", sections())

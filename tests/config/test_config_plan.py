@@ -64,8 +64,10 @@ NOTICES = {
     '[spool]\npath = "x"\nmax_size = "1GiB"\nmax_age = "48h"': [
         f"tracing.toml:2: spool.path {LATER}",
         f"tracing.toml:3: spool.max_size {LATER}",
+        f"tracing.toml:4: spool.max_age {LATER}",
     ],
-    "[spool]\njournal = false": [f"tracing.toml:2: spool.journal {LATER}"],
+    "[spool]\njournal = false": [],
+    "[spool]\njournal = true": [f"tracing.toml:2: spool.journal {LATER}"],
     "[sampling]\nkeep_errors = true\nkeep_slower_than = '1s'\n[[sampling.rule]]\nname = 'x'\nratio = 0": [
         f"tracing.toml:4: sampling.rule {LATER}",
         f"tracing.toml:2: sampling.keep_errors {LATER}",
@@ -76,7 +78,8 @@ NOTICES = {
     "[metrics]\nenabled = true": [f"tracing.toml:2: metrics.enabled {LATER}"],
     "[metrics]\nenabled = false": [],
     "[metrics]\nenabled = 'auto'": [],
-    "[reload]\nenabled = false\nevery = '2s'": [
+    "[reload]\nenabled = false": [],
+    "[reload]\nenabled = true\nevery = '2s'": [
         f"tracing.toml:2: reload.enabled {LATER}",
         f"tracing.toml:3: reload.every {LATER}",
     ],

@@ -98,7 +98,7 @@ def test_exit_waits_no_longer_than_the_budget_for_a_collector_that_hangs(
     assert done.returncode == 0
     assert len(done.stderr.splitlines()) == 1
     assert "700 spans could not be delivered" in done.stderr
-    assert delay < 10  # far from the 30 s of the SDK; the budget itself is measured by the benchmarks
+    assert delay < 5  # the SDK takes 10 to 30 s here; a busy machine takes a while to end a process
 
 
 RETRIED = [429, 503, 500, 408, 301, 401, 403, 404]
@@ -121,7 +121,7 @@ def test_spans_are_kept_while_the_collector_is_unwilling(shop: Workshop, status:
     assert all("is back: " in line for line in lines[1:])
 
 
-@pytest.mark.parametrize("status", [400, 413])
+@pytest.mark.parametrize("status", [400])
 def test_refused_batch_is_counted_and_does_not_stop_the_next(shop: Workshop, status: int) -> None:
     with Seeing(Reply(status)) as collector:
         done = shop.run("erni-run", "python", "main.py", environ=collector.environment("http/protobuf"))
@@ -131,6 +131,30 @@ def test_refused_batch_is_counted_and_does_not_stop_the_next(shop: Workshop, sta
         f"erni-run: {collector.http_endpoint} rejected {rejected} spans: HTTP {status} "
         f"{http.client.responses[status]}\n"
     )
+
+
+def test_batch_that_is_too_large_goes_out_in_parts(shop: Workshop) -> None:
+    with Seeing(Reply(413), Reply(413)) as collector:
+        done = shop.run("erni-run", "python", "main.py", environ=collector.environment("http/protobuf"))
+        assert len({span.span_id for span in collector.spans}) == 700
+    assert done.stderr == ""
+
+
+def test_span_that_is_too_large_for_grpc_stops_no_other(shop: Workshop, collector: Collector) -> None:
+    shop.write(
+        "main.py",
+        """
+        import shop
+        from opentelemetry import trace
+        tracer = trace.get_tracer("mine")
+        for size in (10, 6_000_000, 10):
+            with tracer.start_as_current_span("own", attributes={"text": "x" * size}):
+                shop.work()
+        """,
+    )
+    done = shop.run("erni-run", "python", "main.py", environ=collector.environment("grpc"))
+    assert "rejected 1 span: RESOURCE_EXHAUSTED" in done.stderr
+    assert sorted(span.name for span in collector.spans) == ["own"] * 2 + ["work"] * 3
 
 
 def test_collector_that_comes_late_gets_everything(shop: Workshop) -> None:

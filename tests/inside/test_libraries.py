@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.collector import Collector
@@ -114,15 +112,3 @@ def test_library_of_the_standard_library_can_be_named(app: Workshop, library: st
         "1\n",
         f"erni-run: {library} is not traced: pip install opentelemetry-instrumentation-{library}\n",
     )
-
-
-def test_table_names_instrumentors_that_exist() -> None:
-    from importlib.metadata import entry_points
-
-    from erni_run.config.libraries import LIBRARIES
-
-    installed = {entry.name: entry.value for entry in entry_points(group="opentelemetry_instrumentor")}
-    ours = {"erni_run"}
-    for name, value in installed.items():
-        assert name in ours or LIBRARIES[name].instrumentor == value
-    assert Path(__file__).exists()

@@ -235,6 +235,29 @@ def test_check_lists_what_would_be_traced_and_fails_for_the_rest(workshop: Works
     assert "No module named 'shop.till'" in rows["shop.till:pay"]["problem"]
 
 
+def test_check_reports_many_functions_and_those_named_twice(workshop: Workshop) -> None:
+    workshop.write("many.py", "".join(f"def function_{i}(): pass\n" for i in range(3000)))
+    workshop.write("tracing.toml", '[[span]]\ntarget = "many:function_1"\n[[span]]\ntarget = "many:*"\n')
+    done = workshop.run("erni-run", "check")
+    assert done.returncode == 1
+    assert "many:function_1 is traced already, by line 1" in done.stdout
+    workshop.write("tracing.toml", '[[span]]\ntarget = "many:*"\n')
+    assert workshop.run("erni-run", "check").returncode == 0
+
+
+def test_removed_working_directory_is_no_obstacle(workshop: Workshop) -> None:
+    (workshop.folder / "gone").mkdir()
+    done = workshop.run("sh", "-c", "cd gone && rmdir ../gone && erni-run sh -c 'echo started'")
+    assert (done.stdout, done.returncode) == ("started\n", 0)
+
+
+def test_control_characters_of_the_file_do_not_reach_the_terminal(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", '[service]\n"na\\u001b[31mme" = "x"\n')
+    done = workshop.run("erni-run", "python", "-c", "pass")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
+
+
 def test_check_finds_a_capture_of_a_parameter_that_is_not_there(workshop: Workshop) -> None:
     workshop.write("cart.py", "def add(item): return item\n")
     workshop.write("tracing.toml", '[[span]]\ntarget = "cart:add"\ncapture = { "size" = "len(items)" }\n')

@@ -42,7 +42,7 @@ def _above(folder: str) -> str | None:
     while True:
         path = os.path.join(folder, NAME)
         if os.path.isfile(path):
-            return path
+            return _named(path, NAME, folder)
         parent = os.path.dirname(folder)
         if parent == folder:
             return None

@@ -13,7 +13,7 @@ MISSING = "is accepted but has no effect in this version"
 
 
 class Row(NamedTuple):
-    """``section.option`` does nothing unless it has its default or one of the values that ask for ``nothing``."""
+    """``section.option`` does nothing, whatever it is set to, save for the values that ask for ``nothing``."""
 
     section: str
     option: str
@@ -24,18 +24,19 @@ ROWS = (
     Row("spool", "path"),
     Row("spool", "max_size"),
     Row("spool", "max_age"),
-    Row("spool", "journal"),
-    Row("sampling", "rule"),
-    Row("sampling", "keep_errors"),
-    Row("sampling", "keep_slower_than"),
-    Row("logs", "export"),
-    Row("metrics", "enabled", nothing=("false",)),
-    Row("reload", "enabled"),
+    Row("spool", "journal", nothing=(False,)),
+    Row("sampling", "rule", nothing=((), [])),
+    Row("sampling", "keep_errors", nothing=(False,)),
+    Row("sampling", "keep_slower_than", nothing=("",)),
+    Row("logs", "export", nothing=(False,)),
+    Row("metrics", "enabled", nothing=("auto", "false")),
+    Row("metrics", "every"),
+    Row("reload", "enabled", nothing=(False,)),
     Row("reload", "every"),
-    Row("span", "capture"),
-    Row("span", "mode"),
-    Row("span", "current"),
-    Row("handoff", "capture"),
+    Row("span", "capture", nothing=({},)),
+    Row("span", "mode", nothing=("call",)),
+    Row("span", "current", nothing=(True,)),
+    Row("handoff", "capture", nothing=({},)),
 )
 
 
@@ -64,8 +65,7 @@ def _sections(row: Row, document: Document) -> Iterator[tuple[str, BaseModel]]:
 
 
 def _asks(row: Row, section: BaseModel) -> bool:
-    value = getattr(section, row.option)
-    return value not in (type(section).model_fields[row.option].default, *row.nothing)
+    return row.option in section.model_fields_set and getattr(section, row.option) not in row.nothing
 
 
 def _by_variable(row: Row, origins: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ was only begun.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from _thread import get_ident
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from importlib import _bootstrap
 from typing import Any
 
+_HAS_MASK = hasattr(signal, "pthread_sigmask")  # not on Windows
 _generation = 0
 _importing: set[int] = set()
 _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
@@ -23,16 +25,22 @@ _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined] 
 
 @contextmanager
 def late_import() -> Iterator[None]:
-    """What this thread imports within this block is imported anew in a child that is forked meanwhile."""
+    """What this thread imports within this block is imported anew in a child that is forked meanwhile.
+
+    Signals wait for its end: an application's handler that raises would leave half a module behind.
+    """
     thread = get_ident()
     if thread in _importing:
         yield
         return
     _importing.add(thread)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()) if _HAS_MASK else ()
     try:
         yield
     finally:
         _importing.discard(thread)
+        if _HAS_MASK:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def generation() -> int:

@@ -27,9 +27,22 @@ def say(line: str) -> None:
     if _standard_error is None or _identity() != _standard_error:
         return
     try:
-        os.write(2, f"erni-run: {line}\n".encode("utf-8", "replace"))
+        os.write(2, f"erni-run: {printable(line)}\n".encode("utf-8", "replace"))
     except OSError:
         return
+
+
+def write(line: str) -> None:
+    """Write ``line`` as it is, for the exporter that is meant to be read by a program. Fails in silence."""
+    try:
+        os.write(2, f"{line}\n".encode("utf-8", "replace"))
+    except OSError:
+        return
+
+
+def printable(line: str) -> str:
+    """``line`` without control characters: parts of it come from anywhere, and a terminal obeys escape sequences."""
+    return "".join(character if character.isprintable() else " " for character in line)
 
 
 def say_once(line: str) -> None:

@@ -34,16 +34,17 @@ def main() -> None:
 
 
 def _functions(plan: Plan) -> Iterator[dict[str, Any]]:
+    lines: dict[Any, int] = {}
     for span in plan.spans:
         row: dict[str, Any] = {"kind": "span", "line": span.line, "target": span.target, "functions": [], "problem": ""}
         try:
-            row["functions"] = list(_resolve(span))
+            row["functions"] = list(_resolve(span, lines))
         except Exception as error:
             row["problem"] = str(error) if isinstance(error, NotFound) else describe(error)
         yield row
 
 
-def _resolve(span: SpanPlan) -> Iterator[str]:
+def _resolve(span: SpanPlan, lines: dict[Any, int]) -> Iterator[str]:
     missing: NotFound | None = None
     found = False
     for module in _modules(span.module):
@@ -54,6 +55,8 @@ def _resolve(span: SpanPlan) -> Iterator[str]:
             continue
         for hit in hits:
             _check_capture(span, hit.function)
+            if lines.setdefault(hit.function, span.line) != span.line:
+                raise NotFound(f"{hit.module}:{hit.qualname} is traced already, by line {lines[hit.function]}")
             found = True
             yield f"{hit.module}:{hit.qualname}"
     if not found:

@@ -2,13 +2,13 @@
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from erni_run.inside.notice import say
+from erni_run.inside.notice import write
 
 
 class Console(SpanProcessor):
-    """Says every ended span. Standard output belongs to the application."""
+    """Writes every ended span. Standard output belongs to the application."""
 
     def on_end(self, span: ReadableSpan) -> None:
         """Print ``span``, if it was sampled."""
         if span.context is not None and span.context.trace_flags.sampled:
-            say(span.to_json(indent=None))
+            write(span.to_json(indent=None))

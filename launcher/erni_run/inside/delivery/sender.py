@@ -34,6 +34,7 @@ class Sender(SpanProcessor):
 
     def __init__(self, plan: ExportPlan, capacity: int = 65_536) -> None:
         self._plan = plan
+        self._name = plan.endpoint.partition("?")[0]  # a query may hold a key
         self._capacity = capacity
         self._begin()
         if _multiprocessing() is not None:
@@ -52,6 +53,7 @@ class Sender(SpanProcessor):
         self._transport: Transport | None = None
         self._trouble = ""
         self._failures = 0
+        self._batch = _BATCH
         self._closing = False
 
     def _begin_in_child(self) -> None:
@@ -68,6 +70,10 @@ class Sender(SpanProcessor):
         if span.context is None or not span.context.trace_flags.sampled:
             return
         self.ended += 1
+        if sys.is_finalizing():  # the end has been; no thread would run any more
+            self.dropped += 1
+            say_once(f"{self._name}: spans that end after the end of the process are dropped")
+            return
         self._waiting.append(span)
         if len(self._waiting) > self._capacity:
             self._drop_oldest()
@@ -83,7 +89,7 @@ class Sender(SpanProcessor):
         lost = self.ended - self.delivered - self.rejected - self.dropped
         if lost:
             why = self._trouble or f"no answer within the exit budget of {self._plan.exit_budget:g} s"
-            say(f"{_count(lost)} could not be delivered to {self._plan.endpoint}: {why}")
+            say(f"{_count(lost)} could not be delivered to {self._name}: {why}")
         self._waiting.clear()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
@@ -112,7 +118,7 @@ class Sender(SpanProcessor):
         except IndexError:
             return
         self.dropped += 1
-        say_once(f"{self._capacity:,} spans wait for {self._plan.endpoint}: the oldest are being dropped, and counted")
+        say_once(f"{self._capacity:,} spans wait for {self._name}: the oldest are being dropped, and counted")
 
     def _run(self) -> None:
         ourselves.thread.at_work = True
@@ -130,10 +136,14 @@ class Sender(SpanProcessor):
 
     def _deliver_all(self) -> None:
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
             answer = self._send(batch)
-            if answer.delivered or answer.refused:
+            if answer.delivered or answer.refused or (answer.too_large and len(batch) == 1):
                 self._settle(batch, answer)
+                self._batch = _BATCH if answer.delivered else self._batch
+            elif answer.too_large:
+                self._batch = len(batch) // 2
+                self._waiting.extendleft(reversed(batch))
             else:
                 self._waiting.extendleft(reversed(batch))
                 if self._closing:
@@ -160,20 +170,20 @@ class Sender(SpanProcessor):
         return min(self._plan.timeout, self._plan.exit_budget) if self._closing else self._plan.timeout
 
     def _settle(self, batch: list[ReadableSpan], answer: Answer) -> None:
-        rejected = len(batch) if answer.refused else answer.rejected
+        rejected = answer.rejected if answer.delivered else len(batch)
         self.rejected += rejected
         self.delivered += len(batch) - rejected
         if rejected:
-            say_once(f"{self._plan.endpoint} rejected {_count(rejected)}: {answer.reason or 'no reason given'}")
+            say_once(f"{self._name} rejected {_count(rejected)}: {answer.reason or 'no reason given'}")
         if answer.delivered:
             if self._failures and not self._closing:
-                say(f"{self._plan.endpoint} is back: {_count(self.delivered)} delivered, {self.dropped:,} dropped")
+                say(f"{self._name} is back: {_count(self.delivered)} delivered, {self.dropped:,} dropped")
             self._failures = 0
             self._trouble = ""
 
     def _pause(self, answer: Answer) -> None:
         if not self._failures:
-            why = f"{self._plan.endpoint} takes no spans ({answer.reason})"
+            why = f"{self._name} takes no spans ({answer.reason})"
             say(f"{why}: keeping up to {self._capacity:,} and trying again")
         longest = min(_FIRST_PAUSE * 2**self._failures, _LONGEST_PAUSE)
         self._failures += 1

@@ -21,8 +21,9 @@ from erni_run.version import __version__
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _USER_AGENT = f"erni-run/{__version__}"
-_REFUSED_HTTP = frozenset({400, 413})
-_REFUSED_GRPC = frozenset({"INVALID_ARGUMENT", "OUT_OF_RANGE", "UNIMPLEMENTED"})
+_REFUSED_HTTP, _TOO_LARGE_HTTP = 400, 413
+_REFUSED_GRPC, _TOO_LARGE_GRPC = "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"
+_RETRY_INFO = "google.rpc.retryinfo-bin"
 _LONGEST_RETRY_AFTER = 300.0
 
 
@@ -31,11 +32,13 @@ class Answer:
     """What became of a request.
 
     ``delivered``: the collector has it, save ``rejected`` spans. ``refused``: it never will, another try is useless.
-    Neither: keep the spans, and try again after ``retry_after`` seconds at least. ``reason`` is for people.
+    ``too_large``: it may take less at a time. None of these: keep the spans, and try again after ``retry_after``
+    seconds at least. ``reason`` is for people.
     """
 
     delivered: bool = False
     refused: bool = False
+    too_large: bool = False
     rejected: int = 0
     retry_after: float = 0.0
     reason: str = ""
@@ -93,7 +96,12 @@ def _read_http(status: int, retry_after: str, body: bytes) -> Answer:
     if 200 <= status < 300:
         return _delivered(body)
     reason = f"HTTP {status} {http.client.responses.get(status, '')}".rstrip()
-    return Answer(refused=status in _REFUSED_HTTP, retry_after=_seconds(retry_after), reason=reason)
+    return Answer(
+        refused=status == _REFUSED_HTTP,
+        too_large=status == _TOO_LARGE_HTTP,
+        retry_after=_seconds(retry_after),
+        reason=reason,
+    )
 
 
 def _seconds(retry_after: str) -> float:
@@ -130,7 +138,8 @@ class _Grpc:
         except self._error as error:
             code = error.code().name
             reason = " ".join(f"{code} {error.details() or ''}".split())
-            return Answer(refused=code in _REFUSED_GRPC, reason=reason)
+            waits = any(key == _RETRY_INFO for key, _ in error.trailing_metadata() or ())
+            return Answer(refused=code == _REFUSED_GRPC, too_large=code == _TOO_LARGE_GRPC and not waits, reason=reason)
 
 
 def _credentials(plan: ExportPlan) -> Any:

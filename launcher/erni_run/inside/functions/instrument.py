@@ -17,6 +17,7 @@ from erni_run.inside.imports import is_glob, matches
 from erni_run.inside.notice import say_once
 from erni_run.plan import CapturePlan, Plan, SpanPlan
 
+_NAMED_BY_FUNCTION = frozenset({"code.function.name", "function.name"})
 _entries: WeakKeyDictionary[FunctionType, SpanPlan] = WeakKeyDictionary()
 
 
@@ -44,7 +45,7 @@ def put(found: Found, span: SpanPlan, capture: CapturePlan) -> str:
     """Put ``span`` on one function. Returns what prevents it, "" if nothing did."""
     earlier = _entries.get(found.function)
     if earlier is not None and earlier != span and trampoline.is_instrumented(found.function):
-        return f"is traced already, by line {earlier.line}"
+        return f"is traced already, by {f'line {earlier.line}' if earlier.line else '@traced_span'}"
     captured = _receiver(found)
     probe = Probe(_site(found, span, capture, (found.inherited_by,) if found.inherited_by and captured else ()))
     try:
@@ -81,7 +82,7 @@ def _site(found: Found, span: SpanPlan, capture: CapturePlan, only: tuple[type, 
         name=_fill(span.name or "{qualname}", words),
         kind=span.kind,
         attributes={
-            key: redact(key, _fill(value, words) if isinstance(value, str) else value, capture)
+            key: redact(key, _fill(str(value), words) if key in _NAMED_BY_FUNCTION else value, capture)
             for key, value in span.attributes.items()
         },
         cancelled=span.cancelled,

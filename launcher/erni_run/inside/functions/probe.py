@@ -146,7 +146,7 @@ class Probe:
         span, generation, _ = state
         if generation != forks.generation():
             return  # forked since: the span is the parent's to end
-        thread.at_work = True
+        was_at_work, thread.at_work = thread.at_work, True
         try:
             if error is not None:
                 self._try_to_describe(span, error)
@@ -156,7 +156,7 @@ class Probe:
                 raise
             say_once(f"{self._site.name}: a span could not be ended: {describe(problem)}")
         finally:
-            thread.at_work = False
+            thread.at_work = was_at_work
 
     def _try_to_describe(self, span: Any, error: BaseException) -> None:
         try:

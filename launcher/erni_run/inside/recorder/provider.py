@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
-from erni_run.inside import forks
+from erni_run.inside import forks, ourselves
+from erni_run.inside.notice import describe, say_once
 from erni_run.plan import Plan
 
 if TYPE_CHECKING:
@@ -85,7 +86,13 @@ class _Tracer(trace.Tracer):
 
     def _started(self) -> trace.Tracer:
         if self._real is None:
-            self._real = self._provider.started().get_tracer(*self._scope)
+            try:
+                self._real = self._provider.started().get_tracer(*self._scope)
+            except Exception as error:  # whoever starts a span is the application, or a library of its
+                if ourselves.is_the_applications(error):
+                    raise
+                say_once(f"no spans are recorded: {describe(error)}")
+                self._real = trace.NoOpTracer()
         return self._real
 
     def start_span(self, name: str, context: Context | None = None, *args: Any, **options: Any) -> trace.Span:

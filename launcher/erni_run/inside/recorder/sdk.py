@@ -80,7 +80,7 @@ def _identity() -> dict[str, Any]:
 
 
 def _sampler(plan: SamplingPlan) -> sampling.Sampler:
-    """The sampler that OTEL_TRACES_SAMPLER names; one of another package is left to the SDK to find."""
+    """The sampler of that name, as OTEL_TRACES_SAMPLER spells it."""
     known: dict[str, Callable[[], sampling.Sampler]] = {
         "always_on": lambda: sampling.ALWAYS_ON,
         "always_off": lambda: sampling.ALWAYS_OFF,
@@ -89,8 +89,7 @@ def _sampler(plan: SamplingPlan) -> sampling.Sampler:
         "parentbased_always_off": lambda: sampling.DEFAULT_OFF,
         "parentbased_traceidratio": lambda: sampling.ParentBasedTraceIdRatio(plan.ratio),
     }
-    make = known.get(plan.sampler)
-    return make() if make else sampling._get_from_env_or_default()
+    return known[plan.sampler]()
 
 
 def _processor(plan: Plan) -> SpanProcessor | None:

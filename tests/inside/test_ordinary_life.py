@@ -1,0 +1,186 @@
+"""What applications do to their processes, while they are traced: forks, signals, ends, and targets of all kinds."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.collector import Collector
+from tests.conftest import Workshop
+
+
+@pytest.fixture
+def shop(workshop: Workshop) -> Workshop:
+    workshop.write("shop.py", "def work(n=1): return n\ndef items():\n    yield 1\n    yield 2\n")
+    workshop.write("tracing.toml", '[[span]]\ntarget = "shop:*"\n')
+    workshop.environ["OTEL_TRACES_EXPORTER"] = "otlp"
+    return workshop
+
+
+def run(shop: Workshop, collector: Collector, program: str, **environ: str) -> str:
+    """The standard output of ``program``, which ends well and of which nothing is said."""
+    shop.write("main.py", program)
+    done = shop.run("erni-run", "python", "-W", "ignore", "main.py", environ={**collector.environment(), **environ})
+    assert (done.stderr, done.returncode) == ("", 0)
+    return done.stdout
+
+
+def test_child_lives_although_a_pool_of_threads_was_imported_late(shop: Workshop, collector: Collector) -> None:
+    program = """
+    import os, shop
+    shop.work()
+    from concurrent.futures import ThreadPoolExecutor
+    ThreadPoolExecutor(1).submit(int).result()
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if os.fork() == 0 else os.waitpid(-1, 0)[1])
+    print(os.waitpid(pid, 0)[1])
+    """
+    assert run(shop, collector, program) == "0\n"
+
+
+def test_files_of_modules_are_closed_at_the_end(shop: Workshop, collector: Collector) -> None:
+    shop.write("shop.py", "log = open('log', 'w')\ndef work(): log.write('written')\n")
+    run(shop, collector, "import shop; shop.work()")
+    assert (shop.folder / "log").read_text() == "written"
+
+
+def test_spans_of_the_applications_own_atexit_are_delivered(shop: Workshop, collector: Collector) -> None:
+    run(shop, collector, "import atexit, shop; atexit.register(shop.work); shop.work()")
+    assert [span.name for span in collector.spans] == ["work", "work"]
+
+
+def test_first_span_may_come_at_the_very_end(shop: Workshop, collector: Collector) -> None:
+    run(shop, collector, "import atexit, shop; atexit.register(shop.work)")
+    assert [span.name for span in collector.spans] == ["work"]
+
+
+def test_generator_that_is_left_open_does_not_hold_up_the_end(shop: Workshop, collector: Collector) -> None:
+    shop.write("main.py", "import shop; items = shop.items(); print(next(items))")
+    done = shop.run("erni-run", "python", "main.py", environ=collector.environment())
+    assert (done.stdout, done.returncode) == ("1\n", 0)
+    assert "spans that end after the end of the process are dropped" in done.stderr
+
+
+def test_span_that_a_fork_copies_is_its_parents_to_end(shop: Workshop, collector: Collector) -> None:
+    shop.write("shop.py", "import os\ndef work(): return os.fork()\n")
+    run(shop, collector, "import os, sys, shop\nif shop.work() == 0: sys.exit(0)\nos.wait()")
+    assert len(collector.spans) == 1
+
+
+def test_exception_of_a_signal_handler_reaches_the_application(shop: Workshop, collector: Collector) -> None:
+    program = """
+    import signal, shop
+    class Timeout(Exception): pass
+    def late(*_): raise Timeout
+    signal.signal(signal.SIGALRM, late)
+    seen = 0
+    for _ in range(20):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            while True: shop.work()
+        except Timeout:
+            seen += 1
+    print(seen)
+    """
+    assert run(shop, collector, program, OTEL_TRACES_EXPORTER="none") == "20\n"
+
+
+def test_traced_signal_handler_does_not_wait_for_itself(shop: Workshop, collector: Collector) -> None:
+    program = """
+    import signal, shop, time
+    signal.signal(signal.SIGALRM, lambda *_: shop.work())
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    for _ in range(20_000): shop.work()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print("done")
+    """
+    assert run(shop, collector, program) == "done\n"
+
+
+OUR_OWN_TOOLS = ["json*:*", "logging:*", "logging:*.*", "threading:*", "threading:*.*", "uuid:*", "platform:*"]
+OUR_OWN_TOOLS += ["dataclasses:*", "os:*", "contextlib:*.*", "opentelemetry.*:*", "erni_run.*:*", "*:*"]
+
+
+@pytest.mark.parametrize("target", OUR_OWN_TOOLS)
+def test_what_we_use_ourselves_can_be_a_target(shop: Workshop, target: str) -> None:
+    program = """
+    import contextlib, dataclasses, json, logging, os, platform, threading, uuid
+    thread = threading.Thread(target=json.dumps, args=({"a": 1},))
+    thread.start(); thread.join()
+    logging.warning("careful")
+    @contextlib.contextmanager
+    def within(): yield uuid.uuid4()
+    with within(): print(json.loads("[1]"), os.path.basename("a/b"))
+    """
+    shop.write("main.py", program)
+    bare = shop.run("python", "main.py")
+    shop.write("tracing.toml", f'[[span]]\ntarget = "{target}"\n')
+    done = shop.run("erni-run", "python", "main.py", environ={"OTEL_TRACES_EXPORTER": "none"})
+    assert (done.stdout, done.returncode) == (bare.stdout, bare.returncode)
+    others = [line for line in done.stderr.splitlines() if not line.startswith("erni-run: ")]
+    assert others == bare.stderr.splitlines()
+
+
+INHERITED = """
+class Base:
+    def method(self): return type(self).__name__
+    @classmethod
+    def made(cls): return cls.__name__
+    @staticmethod
+    def fixed():
+        local = 1
+        return local
+class Child(Base): pass
+"""
+
+
+@pytest.mark.parametrize(("name", "spans"), [("method()", 1), ("made()", 1), ("fixed()", 2)])
+def test_inherited_methods_are_traced_for_the_named_class(
+    shop: Workshop, collector: Collector, name: str, spans: int
+) -> None:
+    shop.write("shop.py", INHERITED)
+    shop.write("tracing.toml", f'[[span]]\ntarget = "shop:Child.{name[:-2]}"\n')
+    receiver = "()" if name == "method()" else ""
+    run(shop, collector, f"import shop; shop.Child{receiver}.{name}; shop.Base{receiver}.{name}")
+    assert len(collector.spans) == spans  # a static method has nothing that tells through which class it was called
+
+
+def test_parameters_may_bear_our_placeholders_names(shop: Workshop, collector: Collector) -> None:
+    shop.write("shop.py", "def work(HOOK_enter, LOCAL_state=2): return HOOK_enter, LOCAL_state\n")
+    assert run(shop, collector, "import shop; print(shop.work(1))") == "(1, 2)\n"
+
+
+def test_exception_whose_text_fails_still_ends_its_span(shop: Workshop, collector: Collector) -> None:
+    shop.write(
+        "shop.py",
+        "class Odd(Exception):\n    def __str__(self): raise ValueError\ndef work(): raise Odd\n",
+    )
+    shop.write("tracing.toml", '[[span]]\ntarget = "shop:work"\n')
+    shop.write("main.py", "import shop\ntry: shop.work()\nexcept shop.Odd: print('caught')\n")
+    done = shop.run("erni-run", "python", "main.py", environ=collector.environment())
+    assert done.stdout == "caught\n"
+    assert [span.name for span in collector.spans] == ["work"]
+
+
+def test_lazy_objects_are_not_woken_by_a_glob(shop: Workshop, collector: Collector) -> None:
+    shop.write(
+        "shop.py",
+        """
+        class Lazy:
+            def __getattr__(self, name): raise SystemExit("woken")
+            @property
+            def __class__(self): raise SystemExit("woken")
+        lazy = Lazy()
+        def work(): return 1
+        """,
+    )
+    assert run(shop, collector, "import shop; print(shop.work())") == "1\n"
+
+
+def test_setting_that_the_sdk_refuses_costs_the_spans_not_the_application(shop: Workshop, collector: Collector) -> None:
+    shop.write("main.py", "import shop; print(shop.work())")
+    environ = {**collector.environment(), "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many"}
+    done = shop.run("erni-run", "python", "main.py", environ=environ)
+    assert (done.stdout, done.returncode) == ("1\n", 0)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("erni-run: no spans are recorded: ")
