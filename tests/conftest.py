@@ -28,6 +28,7 @@ class Workshop:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        (folder / "home").mkdir()
         self.environ = {
             "HOME": str(folder / "home"),
             "PATH": os.pathsep.join([BIN, "/usr/bin", "/bin"]),

@@ -30,7 +30,7 @@ def run(version: str, python: str) -> bool:
         subprocess.run([python, "-m", "venv", "--clear", str(venv)], check=True)
         pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--upgrade", "pip>=25"], check=True)
-        subprocess.run([*pip, "-e", ".[agency,dev]"], check=True, cwd=ROOT)
+        subprocess.run([*pip, "-c", "constraints.txt", "-e", ".[agency,dev]"], check=True, cwd=ROOT)
         (venv / ".ready").touch()
     command = [str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", *SUITE]
     return subprocess.run(command, cwd=ROOT).returncode == 0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from erni_run.options import Options
+    from erni_run.start.remembered import Origin
 
 
 def launch(options: "Options", environ: "Mapping[str, str]") -> "NoReturn":
@@ -36,23 +37,23 @@ def launch(options: "Options", environ: "Mapping[str, str]") -> "NoReturn":
 def _plan(options: "Options", environ: "Mapping[str, str]") -> str:
     """The plan as one string: remembered from an earlier start, or read anew. Raises ConfigError."""
     from erni_run.config.find import find
-    from erni_run.start.remembered import Source, working_directory
+    from erni_run.start.remembered import Origin, working_directory
 
     config = find(options.config, environ, working_directory())
     if config is None:
         _say("no tracing.toml here or above: libraries are traced with the defaults, functions are not")
-    source = Source(config, os.path.basename(options.command[0]))
-    remembered = None if options.explain else source.recall(environ)
-    return remembered if remembered is not None else _read(source, options, environ)
+    origin = Origin(config, os.path.basename(options.command[0]))
+    remembered = None if options.explain else origin.recall(environ)
+    return remembered if remembered is not None else _read(origin, options, environ)
 
 
-def _read(source: "Source", options: "Options", environ: "Mapping[str, str]") -> str:
+def _read(origin: "Origin", options: "Options", environ: "Mapping[str, str]") -> str:
     from erni_run.config.read import read
     from erni_run.plan import encode
     from erni_run.start.observed import Observed
 
     observed = Observed(environ)
-    reading = read(source.path, observed, os.path.basename(options.command[0]))
+    reading = read(origin.path, observed, os.path.basename(options.command[0]))
     for notice in reading.notices:
         _say(notice)
     if options.explain:
@@ -63,7 +64,7 @@ def _read(source: "Source", options: "Options", environ: "Mapping[str, str]") ->
     export = reading.plan.export
     has_secrets = bool(export.headers) or "?" in export.endpoint
     if not has_secrets and not reading.notices:  # secrets stay off the disk, and notices are for each start
-        source.remember(environ, observed.asked, plan)
+        origin.remember(environ, observed.asked, plan)
     return plan
 
 
@@ -78,7 +79,3 @@ def _warn_of_deaf_interpreter(path: str, argv: "list[str]") -> None:
 def _say(line: str) -> None:
     sys.stderr.write(f"erni-run: {line}\n")
     sys.stderr.flush()
-
-
-if TYPE_CHECKING:
-    from erni_run.start.remembered import Source

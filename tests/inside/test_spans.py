@@ -280,6 +280,13 @@ def test_ratio_decides_at_the_root(run, ratio: str, kept: int) -> None:  # type:
     assert len(run(config, "for _ in range(10): shop.outer(1)")) == kept
 
 
+def test_ratio_between_keeps_whole_traces(run) -> None:  # type: ignore[no-untyped-def]
+    spans = run('[sampling]\nratio = 0.5\n[[span]]\ntarget = "shop:*er"\n', "for _ in range(400): shop.outer(1)")
+    roots = [span for span in spans if span.name == "outer"]
+    assert 100 < len(roots) < 300
+    assert len(spans) == 2 * len(roots)
+
+
 DECORATED = """
 from erni_run import traced_span
 

@@ -83,8 +83,10 @@ def test_servers_workers_are_traced(app: Workshop, collector: Collector, server:
     streams = {"stdout": (app.folder / "out").open("w"), "stderr": (app.folder / "err").open("w")}
     with app.start("erni-run", *command, environ=environ, **streams) as process:
         try:
-            pids = {get(port) for _ in range(4)}
-            spans = collector.wait_for(lambda spans: len([span for span in spans if span.name == "answer"]) >= 4)
+            pids = _answering(port, 2 if "2" in command else 1)
+            if "--reload" in command:
+                pids |= {_answering_after_an_edit(app, port, pids)}
+            spans = collector.wait_for(lambda spans: {str(span.resource["process.pid"]) for span in spans} >= pids)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(20)
@@ -92,6 +94,28 @@ def test_servers_workers_are_traced(app: Workshop, collector: Collector, server:
     assert {span.resource["service.name"] for span in spans} == {"children"}
     assert len({span.resource["service.instance.id"] for span in spans}) == len(pids)
     assert "erni-run" not in Path(app.folder / "err").read_text()
+
+
+def _answering(port: int, count: int) -> set[str]:
+    """The process ids that answer, as soon as there are ``count`` of them."""
+    pids: set[str] = set()
+    deadline = time.monotonic() + 60
+    while len(pids) < count:
+        assert time.monotonic() < deadline, f"only {pids} answer"
+        pids.add(get(port))
+    return pids
+
+
+def _answering_after_an_edit(app: Workshop, port: int, before: set[str]) -> str:
+    """The id of the process that the reloader starts. It sees no edit before its first look at files: edit again."""
+    deadline = time.monotonic() + 60
+    edits = 0
+    while (pid := get(port)) in before:
+        assert time.monotonic() < deadline, "the reloader does not reload"
+        edits += 1
+        app.write("app.py", f"{APP}    # edit {edits}\n")
+        time.sleep(1)
+    return pid
 
 
 CHILDREN = {

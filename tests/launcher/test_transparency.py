@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.collector import Collector
 from tests.conftest import OURS, Workshop
 
 FACTS = """
@@ -99,7 +100,11 @@ def program(workshop: Workshop) -> Workshop:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_output_and_status_are_those_of_the_bare_command(program: Workshop, ending: str) -> None:
+@pytest.mark.parametrize("exporter", ["none", "otlp"])
+def test_output_and_status_are_those_of_the_bare_command(
+    program: Workshop, collector: Collector, ending: str, exporter: str
+) -> None:
+    program.environ |= {"OTEL_TRACES_EXPORTER": exporter, **collector.environment()}
     if sys.version_info < (3, 11) and ending in EXTRA_LINE_BEFORE_3_11:
         pytest.skip("before 3.11 `raise` puts one line of the trampoline back into the traceback")
     program.write("app.py", PROGRAM.format(ending=ENDINGS[ending]))

@@ -7,6 +7,7 @@ spans of the application's own atexit functions are still recorded and delivered
 from __future__ import annotations
 
 import atexit
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,18 @@ def at_end(call: Callable[[], object]) -> None:
 def _end() -> None:
     while _calls:
         _calls.pop()()
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        _die_of_interrupt()
+
+
+def _die_of_interrupt() -> None:
+    """CPython ends an interrupted program by SIGINT if the last code run from source has ended in KeyboardInterrupt.
+    What we have imported meanwhile has run some (namedtuple and dataclass do): let the last be interrupted again.
+    """
+    try:
+        exec("raise KeyboardInterrupt")  # noqa: S102  # the point is that it is run from source
+    except KeyboardInterrupt:
+        return
 
 
 atexit.register(_end)

@@ -19,7 +19,7 @@ _UNSET = b"\x01"  # stands for a variable that is not set: no environment variab
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
-class Source:
+class Origin:
     """What a plan is made from, beside the environment: the file at ``path`` (None: the defaults), the command's name
     and the working directory, to which paths in variables are relative.
     """
@@ -35,7 +35,7 @@ class Source:
         ]
 
     def recall(self, environ: "Mapping[str, str]") -> "str | None":
-        """The plan remembered for this source in this environment, or None."""
+        """The plan remembered for this origin in this environment, or None."""
         try:
             fields = _read(self._entry(environ)).split(b"\0")
         except OSError:
@@ -109,16 +109,24 @@ def _read(entry: str) -> bytes:
 
 
 def _write(entry: str, content: bytes) -> None:
+    """Put ``content`` in the place of ``entry``, whole or not at all. Raises OSError."""
     folder = os.path.dirname(entry)
-    os.makedirs(folder, 0o700, exist_ok=True)
+    cache = os.path.dirname(folder)
+    if not os.path.isdir(os.path.dirname(cache)):
+        raise FileNotFoundError(f"{cache}: its home is not there, and not ours to make")
+    for made in (cache, folder):
+        if not os.path.isdir(made):
+            os.mkdir(made, 0o700)
     status = os.lstat(folder)
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise PermissionError(folder)
-    unfinished = f"{entry[-200:]}.{os.getpid()}"
-    unfinished = os.path.join(folder, os.path.basename(unfinished))
+    unfinished = os.path.join(folder, f"{os.getpid()}.unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | _NOFOLLOW, 0o600)
     try:
-        os.write(descriptor, content)
+        written = os.write(descriptor, content)
     finally:
         os.close(descriptor)
-    os.replace(unfinished, entry)
+    if written == len(content):
+        os.replace(unfinished, entry)
+    else:
+        os.unlink(unfinished)

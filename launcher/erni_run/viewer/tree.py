@@ -38,36 +38,34 @@ class _Row:
         return f"{len(self.folded)} × {_printable(str(_store(first)))}"
 
 
-def render(spans: Iterable[Span], *, fold: bool = True, colour: bool = False) -> str:
+def render(spans: Iterable[Span], *, colour: bool = False) -> str:
     """The trees of ``spans``, roots and siblings by start time. A span whose parent is not among them is a root.
 
-    ``fold`` makes one line of neighbours that talk to the same store, such as the statements of one transaction.
+    Neighbours that talk to the same store, such as the statements of one transaction, are one line.
     """
     spans = sorted(spans, key=lambda span: span.start)
     known = {span.span_id for span in spans}
     children: dict[str, list[Span]] = defaultdict(list)
     for span in spans:
         children[span.parent_id if span.parent_id in known else ""].append(span)
-    rows = [row for root in children[""] for row in _rows([root], children, "", "", fold)]
+    rows = [row for root in children[""] for row in _rows([root], children, "", "")]
     width = max((len(row.prefix) + len(row.text) for row in rows), default=0)
     return "".join(_line(row, width, colour) + "\n" for row in rows)
 
 
-def _rows(
-    folded: list[Span], children: Mapping[str, list[Span]], prefix: str, below: str, fold: bool
-) -> Iterator[_Row]:
+def _rows(folded: list[Span], children: Mapping[str, list[Span]], prefix: str, below: str) -> Iterator[_Row]:
     yield _Row(prefix, folded)
-    groups = _groups(children.get(folded[0].span_id, []), children, fold) if len(folded) == 1 else []
+    groups = _groups(children.get(folded[0].span_id, []), children) if len(folded) == 1 else []
     for group in groups:
         is_last = group is groups[-1]
         branch, trunk = ("└─ ", "   ") if is_last else ("├─ ", "│  ")
-        yield from _rows(group, children, below + branch, below + trunk, fold)
+        yield from _rows(group, children, below + branch, below + trunk)
 
 
-def _groups(siblings: list[Span], children: Mapping[str, list[Span]], fold: bool) -> list[list[Span]]:
+def _groups(siblings: list[Span], children: Mapping[str, list[Span]]) -> list[list[Span]]:
     groups: list[list[Span]] = []
     for span in siblings:
-        foldable = fold and not span.is_error and span.span_id not in children and _store(span)
+        foldable = not span.is_error and span.span_id not in children and _store(span)
         previous = groups[-1][-1] if groups else None
         if foldable and previous is not None and _store(previous) == foldable and not previous.is_error:
             groups[-1].append(span)
