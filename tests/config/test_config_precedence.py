@@ -92,6 +92,20 @@ ROWS: list[tuple[str, dict[str, str], str, Any, str]] = [
     (HTTP, {"OTLP_ENDPOINT": "https://own/"}, "export.endpoint", "https://own/v1/traces", "environment OTLP_ENDPOINT"),
     (HTTP, {"OTLP_ENDPOINT": "https://own/x"}, "export.endpoint", "https://own/x", "environment OTLP_ENDPOINT"),
     (
+        FILE,
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"},
+        "export.endpoint",
+        "https://collector:4317",
+        "environment OTEL_EXPORTER_OTLP_ENDPOINT",
+    ),
+    (
+        FILE,
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317", "OTEL_EXPORTER_OTLP_INSECURE": "True"},
+        "export.endpoint",
+        "http://collector:4317",
+        "environment OTEL_EXPORTER_OTLP_ENDPOINT",
+    ),
+    (
         HTTP,
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://g:1/base/"},
         "export.endpoint",

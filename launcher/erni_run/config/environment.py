@@ -98,6 +98,8 @@ def _readings(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Check]]:
     yield "service.attributes", "OTEL_RESOURCE_ATTRIBUTES", resource
     yield "export.endpoint", "OTLP_ENDPOINT", endpoint.endpoint
     yield "export.exporter", "OTEL_TRACES_EXPORTER", _exporter
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        yield "export.endpoint", name, lambda text: endpoint.endpoint(_with_scheme(text, environ))
     for key, name, check in _OTLP:
         yield key, f"OTEL_EXPORTER_OTLP_TRACES_{name}", check
         yield key, f"OTEL_EXPORTER_OTLP_{name}", check
@@ -105,6 +107,17 @@ def _readings(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Check]]:
     if environ.get("OTEL_TRACES_SAMPLER", "").strip().lower().endswith("traceidratio"):
         yield "sampling.ratio", "OTEL_TRACES_SAMPLER_ARG", lambda text: rules.ratio(Written(text, text))
     yield "libraries.disable", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", _names
+
+
+def _with_scheme(text: str, environ: Mapping[str, str]) -> str:
+    """``text`` as a URL: gRPC clients take ``host:port``, with TLS unless OTEL_EXPORTER_OTLP_INSECURE is true
+    (OTLP exporter specification, "Configuration Options").
+    """
+    if "://" in text:
+        return text
+    names = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
+    insecure = next((environ[name] for name in names if environ.get(name)), "false")
+    return f"http://{text}" if insecure.strip().lower() == "true" else f"https://{text}"
 
 
 def _spread(found: dict[str, Setting]) -> None:
@@ -164,7 +177,6 @@ def _timeout(text: str) -> float:
 
 
 _OTLP: tuple[tuple[str, str, Check], ...] = (
-    ("export.endpoint", "ENDPOINT", endpoint.endpoint),
     ("export.protocol", "PROTOCOL", lambda text: rules.choice(text, _PROTOCOLS)),
     ("export.headers", "HEADERS", _headers),
     ("export.compression", "COMPRESSION", lambda text: rules.choice(text.lower(), ("gzip", "none"))),
