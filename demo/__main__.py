@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from erni_run.printable import printable
 from erni_run.viewer.receive import Receiver
 from erni_run.viewer.span import Span
 from erni_run.viewer.tree import render
@@ -97,7 +98,7 @@ def _log_line(event: Mapping[str, Any]) -> str:
 
 
 def _short(value: object) -> str:
-    text = "".join(character if character.isprintable() else " " for character in " ".join(str(value).split()))
+    text = printable(" ".join(str(value).split()))
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 

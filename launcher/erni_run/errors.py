@@ -7,8 +7,10 @@ ErniRunError
 ├── CommandNotExecutable    126  the command is there and cannot be run, as a shell says it
 └── CommandNotFound         127  there is no such command, as a shell says it
 
-Nothing is imported here: the fast path of the launcher loads this file.
+Nothing that costs is imported here: the fast path of the launcher loads this file.
 """
+
+from erni_run.printable import printable
 
 DOCS = "docs/errors.md"
 
@@ -47,8 +49,7 @@ class Mistake:
 
     def __str__(self) -> str:
         """One line, without control characters: keys and values come from a file, and a terminal obeys escapes."""
-        line = f"{self.where}: {self.key}: {self.message} [{self.slug}]"
-        return "".join(character if character.isprintable() else " " for character in line)
+        return printable(f"{self.where}: {self.key}: {self.message} [{self.slug}]")
 
 
 class ConfigError(ErniRunError):

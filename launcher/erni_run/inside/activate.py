@@ -1,7 +1,7 @@
 """The one place that knows the rooms below and wires them. The hook calls it once, at the start of every process.
 
 Nothing is done here that can wait: each room is imported when a module that concerns it has been. A process that
-imports none of them has paid for two small files and for reading one line of the plan.
+imports none of them has paid for a few small files and for reading two lines of the plan.
 """
 
 from __future__ import annotations

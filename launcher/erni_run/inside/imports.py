@@ -24,8 +24,10 @@ def when_imported(module: str, call: Call) -> None:
     ``module`` is a dotted name; a ``*`` in it is a glob within its dotted part. ``call`` must not raise.
     """
     _finder.wait_for(module, call)
-    for name, loaded in list(sys.modules.items()):
-        if loaded is not None and matches(module, name) and not _being_imported(loaded):
+    names = list(filter(compiled(module), list(sys.modules))) if is_glob(module) else [module]
+    for name in names:
+        loaded = sys.modules.get(name)
+        if loaded is not None and not _being_imported(loaded):
             call(loaded)
 
 

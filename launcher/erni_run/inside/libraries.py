@@ -55,21 +55,15 @@ def _switch_on(library: Library, plan: LibrariesPlan) -> str:
     options = plan.options.get(library.name, {})
     if is_native(library):
         import_module("opentelemetry.trace")  # our provider is installed with it
-        return (
-            ""
-            if not options
-            else f"this version speaks OpenTelemetry itself and takes no options: {', '.join(options)}"
-        )
-    if not _is_installed(library):
-        wanted_by_name = plan.enable is not None
-        return f"pip install {library.distribution}" if wanted_by_name else ""
-    instrumentor = _instrumentor(library)
-    conflict = _conflict(instrumentor)
-    if conflict:
-        return f"{conflict}: the instrumentation does not support that version"
-    if not instrumentor.is_instrumented_by_opentelemetry:
+        names = ", ".join(options)
+        return f"this version speaks OpenTelemetry itself and takes no options: {names}" if names else ""
+    if plan.enable is None and not _is_installed(library):
+        return ""  # "auto" takes what is there
+    problem = obstacle(library)
+    instrumentor = None if problem else _instrumentor(library)
+    if instrumentor is not None and not instrumentor.is_instrumented_by_opentelemetry:
         instrumentor.instrument(skip_dep_check=True, **options)
-    return ""
+    return problem
 
 
 def _is_installed(library: Library) -> bool:

@@ -5,6 +5,8 @@ The application may have replaced sys.stderr, configured logging or closed eithe
 
 import os
 
+from erni_run.printable import printable
+
 _said: "set[str]" = set()
 
 
@@ -20,29 +22,20 @@ _standard_error = _identity()
 
 
 def say(line: str) -> None:
-    """Write ``line`` to file descriptor 2, in one piece. Fails in silence: there is nobody left to tell.
+    """``write`` the printable part of ``line``, with our name before it.
 
     An application that has closed 2 may have opened a file of its own there; that is not ours to write into.
     """
-    if _standard_error is None or _identity() != _standard_error:
-        return
-    try:
-        os.write(2, f"erni-run: {printable(line)}\n".encode("utf-8", "replace"))
-    except OSError:
-        return
+    if _standard_error is not None and _identity() == _standard_error:
+        write(f"erni-run: {printable(line)}")
 
 
 def write(line: str) -> None:
-    """Write ``line`` as it is, for the exporter that is meant to be read by a program. Fails in silence."""
+    """Write ``line`` to file descriptor 2, in one piece. Fails in silence: there is nobody left to tell."""
     try:
         os.write(2, f"{line}\n".encode("utf-8", "replace"))
     except OSError:
         return
-
-
-def printable(line: str) -> str:
-    """``line`` without control characters: parts of it come from anywhere, and a terminal obeys escape sequences."""
-    return "".join(character if character.isprintable() else " " for character in line)
 
 
 def say_once(line: str) -> None:

@@ -61,7 +61,8 @@ class Origin:
                 return
 
     def _entry(self, environ: "Mapping[str, str]") -> str:
-        cache = environ.get("XDG_CACHE_HOME") or os.path.join(environ["HOME"], ".cache") if "HOME" in environ else ""
+        home = environ.get("HOME", "")
+        cache = environ.get("XDG_CACHE_HOME") or (os.path.join(home, ".cache") if home else "")
         if not os.path.isabs(cache):
             raise FileNotFoundError("neither XDG_CACHE_HOME nor HOME names a folder")
         name = b"-".join(self._fields[1:3]).replace(b"/", b"%")

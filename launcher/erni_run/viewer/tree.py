@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from erni_run.printable import printable
 from erni_run.viewer.span import Span
 
 _RED, _DIM, _BOLD, _PLAIN = "\x1b[31m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
@@ -117,8 +118,8 @@ def _path(span: Span) -> str:
 
 
 def _printable(text: str) -> str:
-    """``text`` in one line: span content comes from anywhere, and a terminal obeys escape sequences."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    """``text`` as a terminal may show it, white space folded."""
+    return " ".join(printable(text).split())
 
 
 def _short(text: str) -> str:

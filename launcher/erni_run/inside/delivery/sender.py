@@ -141,13 +141,13 @@ class Sender(SpanProcessor):
             if answer.delivered or answer.refused or (answer.too_large and len(batch) == 1):
                 self._settle(batch, answer)
                 self._batch = _BATCH if answer.delivered else self._batch
-            elif answer.too_large:
+                continue
+            self._waiting.extendleft(reversed(batch))
+            if answer.too_large:
                 self._batch = len(batch) // 2
-                self._waiting.extendleft(reversed(batch))
+            elif self._closing:
+                break  # the exit does not wait for a collector that is away
             else:
-                self._waiting.extendleft(reversed(batch))
-                if self._closing:
-                    break  # the exit does not wait for a collector that is away
                 self._pause(answer)
 
     def _send(self, batch: list[ReadableSpan]) -> Answer:

@@ -47,7 +47,7 @@ def put(found: Found, span: SpanPlan, capture: CapturePlan) -> str:
     if earlier is not None and earlier != span and trampoline.is_instrumented(found.function):
         return f"is traced already, by {f'line {earlier.line}' if earlier.line else '@traced_span'}"
     captured = _receiver(found)
-    probe = Probe(_site(found, span, capture, (found.inherited_by,) if found.inherited_by and captured else ()))
+    probe = Probe(_site(found, span, capture, found.inherited_by if captured else None))
     try:
         trampoline.instrument(found.function, probe.hooks(trampoline.is_generator(found.function)), captured)
     except trampoline.NotInstrumentable as reason:
@@ -75,7 +75,7 @@ def restore_all() -> None:
         _entries.pop(function, None)
 
 
-def _site(found: Found, span: SpanPlan, capture: CapturePlan, only: tuple[type, ...]) -> Site:
+def _site(found: Found, span: SpanPlan, capture: CapturePlan, only: type | None) -> Site:
     owner, _, name = found.qualname.rpartition(".")
     words = {"module": found.module, "class": owner, "function": name, "qualname": found.qualname}
     return Site(

@@ -21,9 +21,7 @@ _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the tram
 
 @dataclass(frozen=True)
 class Site:
-    """One call site: what is the same for every span of it. ``only`` restricts a method to instances of these
-    classes.
-    """
+    """One call site: what is the same for every span of it. ``only`` restricts an inherited method to that class."""
 
     name: str
     kind: str = "internal"
@@ -31,7 +29,7 @@ class Site:
     cancelled: str = "ok"
     ignore: frozenset[str] = frozenset()
     record_exceptions: bool = True
-    only: tuple[type, ...] = ()
+    only: type | None = None
 
 
 class Probe:
@@ -108,7 +106,7 @@ class Probe:
             return None
         thread.at_work = True
         try:
-            if self._site.only and not _is_for(captured[0], self._site.only):
+            if self._site.only is not None and not _is_for(captured[0], self._site.only):
                 return None
             return start()
         except Exception as error:
@@ -183,7 +181,7 @@ class Probe:
         return bool(ignore) and any(_type_name(kind, ":") in ignore for kind in type(error).__mro__)
 
 
-def _is_for(receiver: Any, only: tuple[type, ...]) -> bool:
+def _is_for(receiver: Any, only: type) -> bool:
     return issubclass(receiver, only) if isinstance(receiver, type) else isinstance(receiver, only)
 
 
