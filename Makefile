@@ -13,7 +13,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up .venv (once, about a minute)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25'
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[agency,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[agency,view,dev]'
 	@touch $@
 
 demo: $(READY) ## start the agency traced, send it photographs, print the trace (PHOTOS=folder for your own)
