@@ -35,9 +35,7 @@ class Background:
 
     def _begin(self) -> None:
         self._starting = allocate_lock()
-        self._alarm = (
-            allocate_lock()
-        )  # held while there is nothing to do; the thread that waits for another one is over
+        self._alarm = allocate_lock()  # a thread that waits for another one than this is over
         self._alarm.acquire()
         self._native_id = 0
         self._is_working = False

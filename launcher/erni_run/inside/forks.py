@@ -18,7 +18,6 @@ from importlib import _bootstrap
 from typing import Any
 
 _HAS_MASK = hasattr(signal, "pthread_sigmask")  # not on Windows
-_generation = 0
 _importing: set[int] = set()
 _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
 
@@ -43,14 +42,16 @@ def late_import() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def generation() -> int:
-    """How many forks this process is away from the one that was started."""
-    return _generation
+class _Process:
+    generation = 0
+
+
+process = _Process()
+"""``process.generation`` tells how many forks this process is away from the one that was started."""
 
 
 def _in_child() -> None:
-    global _generation  # noqa: PLW0603  # a process has one
-    _generation += 1
+    process.generation += 1
     _forget_half_imported()
 
 

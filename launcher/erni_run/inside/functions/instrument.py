@@ -49,7 +49,9 @@ def put(found: Found, span: SpanPlan, capture: CapturePlan) -> str:
     captured = _receiver(found)
     probe = Probe(_site(found, span, capture, found.inherited_by if captured else None))
     try:
-        trampoline.instrument(found.function, probe.hooks(trampoline.is_generator(found.function)), captured)
+        trampoline.instrument(
+            found.function, probe.hooks(generator=trampoline.is_generator(found.function), with_result=False), captured
+        )
     except trampoline.NotInstrumentable as reason:
         return f"cannot be instrumented: {reason}"
     if not _entries:

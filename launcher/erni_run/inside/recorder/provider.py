@@ -1,12 +1,14 @@
 """The tracer provider that the whole process sees: it exists early, and starts recording at the first span.
 
 Library instrumentations ask for their tracers while the application is still being imported. Whoever asks gets a tracer
-that costs nothing until it is used; only then are the OpenTelemetry SDK and its resource, sampler and sender built.
+that costs nothing until it is used; only then is the SDK imported, and are the recorder, its resource, its sampler and
+the delivery made.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,30 +17,36 @@ from opentelemetry import trace
 
 from erni_run.inside import forks, ourselves
 from erni_run.inside.notice import describe, say_once
+from erni_run.inside.recorder import context
 from erni_run.plan import Plan
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import TracerProvider as SdkProvider
+    from erni_run.inside.recorder.recorder import Recorder
 
 
 def install(plan: Plan, muted: frozenset[str] = frozenset()) -> None:
     """Make a provider for ``plan`` the process's global one; instrumentation scopes in ``muted`` record nothing."""
+    context.install()
     trace.set_tracer_provider(Provider(plan, os.environ, muted))
 
 
 class Provider(trace.TracerProvider):
-    """Hands out tracers at once; what else it is asked for, it answers as the SDK's provider, which it then starts."""
+    """Hands out tracers at once; what else it is asked for, it answers as the recorder, which it then starts."""
 
     def __init__(self, plan: Plan, environ: Mapping[str, str], muted: frozenset[str]) -> None:
         self._plan = plan
         self._muted = muted
         self._environ = environ
-        self._sdk: SdkProvider | None = None
-        self._parent: Context | None = None
+        self._recorder: Recorder | None = None
         self._renew_lock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._renew_lock)
+
+    @property  # type: ignore[misc]  # what isinstance asks, and nothing else
+    def __class__(self) -> type:
+        """To ``isinstance``, an SDK provider, where the SDK has been imported: libraries ask before they add to it."""
+        sdk = sys.modules.get("opentelemetry.sdk.trace")
+        return sdk.TracerProvider if sdk is not None else Provider
 
     def get_tracer(
         self,
@@ -55,36 +63,36 @@ class Provider(trace.TracerProvider):
     def __getattr__(self, name: str) -> Any:
         return getattr(self.started(), name)
 
-    def started(self) -> SdkProvider:
-        """The SDK's provider, started if this is the first need of it."""
-        if self._sdk is None:
+    def started(self) -> Recorder:
+        """The recorder, started if this is the first need of it."""
+        if self._recorder is None:
             with self._starting, forks.late_import():
-                if self._sdk is None:
-                    from erni_run.inside.recorder.sdk import parent_of_process, start
+                if self._recorder is None:
+                    from erni_run.inside.recorder.start import start
 
-                    self._parent = parent_of_process(self._environ)
-                    self._sdk = start(self._plan)
-        return self._sdk
+                    self._recorder = start(self._plan, self._environ)
+        return self._recorder
+
+    def reconfigure(self, plan: Plan) -> None:
+        """Follow the sampling of another plan from now on."""
+        self._plan = plan
+        if self._recorder is not None:
+            self._recorder.reconfigure(plan.sampling)
 
     def _renew_lock(self) -> None:
         self._starting = threading.RLock()  # a signal handler may record, too
 
-    def context_for(self, context: Context | None) -> Context | None:
-        """``context``, or that of the process's TRACEPARENT for a span that would have no parent."""
-        if self._parent is None or trace.get_current_span(context).get_span_context().is_valid:
-            return context
-        return self._parent
-
 
 class _Tracer(trace.Tracer):
-    """One instrumentation scope's tracer, which becomes the SDK's with its first span."""
+    """One instrumentation scope's tracer, which becomes the recorder's with its first span."""
 
     def __init__(self, provider: Provider, scope: tuple[Any, ...]) -> None:
         self._provider = provider
         self._scope = scope
         self._real: trace.Tracer | None = None
 
-    def _started(self) -> trace.Tracer:
+    def started(self) -> trace.Tracer:
+        """The recorder's tracer, or one that does nothing if there can be none."""
         if self._real is None:
             try:
                 self._real = self._provider.started().get_tracer(*self._scope)
@@ -95,15 +103,13 @@ class _Tracer(trace.Tracer):
                 self._real = trace.NoOpTracer()
         return self._real
 
-    def start_span(self, name: str, context: Context | None = None, *args: Any, **options: Any) -> trace.Span:
+    def start_span(self, name: str, *args: Any, **options: Any) -> trace.Span:
         """See ``opentelemetry.trace.Tracer.start_span``."""
-        real = self._started()
-        return real.start_span(name, self._provider.context_for(context), *args, **options)
+        return self.started().start_span(name, *args, **options)
 
-    def start_as_current_span(self, name: str, context: Context | None = None, *args: Any, **options: Any) -> Any:
+    def start_as_current_span(self, name: str, *args: Any, **options: Any) -> Any:
         """See ``opentelemetry.trace.Tracer.start_as_current_span``."""
-        real = self._started()
-        return real.start_as_current_span(name, self._provider.context_for(context), *args, **options)
+        return self.started().start_as_current_span(name, *args, **options)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._started(), name)
+        return getattr(self.started(), name)

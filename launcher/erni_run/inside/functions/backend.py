@@ -1,0 +1,85 @@
+"""Where a call site's spans are made: in our recorder, or in whatever provider another launcher has set up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry import context, trace
+
+from erni_run.inside.forks import process
+from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import aside, is_the_applications
+from erni_run.inside.recorder.provider import Provider
+from erni_run.version import __version__
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The operations of a call site.
+
+    ``start()`` gives a started span, None where nothing is recorded. ``attach(what)`` makes a span, or what ``get()``
+    gave, current and returns the token for ``detach``. ``end(span)`` never raises. ``add(span, attributes)`` adds
+    clean attributes.
+    """
+
+    start: Callable[[], Any]
+    attach: Callable[[Any], Any]
+    detach: Callable[[Any], None]
+    get: Callable[[], Any]
+    end: Callable[[Any], None]
+    add: Callable[[Any, dict[str, Any]], None]
+
+
+def backend(name: str, kind: str, attributes: Mapping[str, Any]) -> Backend:
+    """The backend for a call site whose spans have these in common."""
+    provider = trace.get_tracer_provider()
+    if type(provider) is Provider:
+        try:
+            return _own(provider, name, trace.SpanKind[kind.upper()], attributes)
+        except Exception as error:  # e.g. limits in the environment that the SDK refuses
+            if is_the_applications(error):
+                raise
+            say_once(f"no spans are recorded: {describe(error)}")
+            return _none()
+    return _stock(name, trace.SpanKind[kind.upper()], dict(attributes))
+
+
+def _own(provider: Provider, name: str, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
+    recorder = provider.started()  # which brings the rest
+    from erni_run.inside.recorder.context import current
+    from erni_run.inside.recorder.span import Span
+
+    tracer = recorder.get_tracer("erni_run", __version__)
+    start = tracer.starter(name, kind, attributes)
+    return Backend(start, current.set, current.reset, current.get, Span.end, Span.add)
+
+
+def _none() -> Backend:
+    def nothing(*_: Any) -> None:
+        return
+
+    return Backend(nothing, nothing, nothing, nothing, nothing, nothing)
+
+
+def _stock(name: str, kind: trace.SpanKind, attributes: dict[str, Any]) -> Backend:
+    tracer = trace.get_tracer("erni_run", __version__)
+    runtime = context._RUNTIME_CONTEXT  # context.detach would log what is no error here
+
+    def start() -> Any:
+        span = aside(lambda: tracer.start_span(name, kind=kind, attributes=attributes))
+        span._erni_run_generation = process.generation
+        return span
+
+    def attach(what: Any) -> Any:
+        return runtime.attach(what if isinstance(what, context.Context) else trace.set_span_in_context(what))
+
+    def end(span: Any) -> None:
+        if span._erni_run_generation == process.generation:  # else it was begun before a fork: it is the parent's
+            aside(span.end)
+
+    def add(span: Any, more: dict[str, Any]) -> None:
+        aside(span.set_attributes, more)
+
+    return Backend(start, attach, runtime.detach, runtime.get_current, end, add)

@@ -1,0 +1,79 @@
+"""Attribute values as OpenTelemetry wants them: what cannot be one becomes its text, what is too much is counted.
+
+The rules are those of the SDK's ``BoundedAttributes``, without its locks and without its log lines, which would go to
+the application's own logging.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import NoneType
+from typing import Any
+
+PLAIN = frozenset({bool, int, float, bytes, NoneType})
+"""Types whose values are taken as they are."""
+
+_PLAIN_BASES = (bool, int, float, bytes, NoneType)
+
+
+def clean(value: Any, longest: int | None) -> Any:
+    """``value`` as an OTLP AnyValue in Python: str (cut at ``longest`` characters), bool, int, float, bytes, None, a
+    tuple of such values or a dict of them.
+    """
+    if type(value) in PLAIN:
+        return value
+    if isinstance(value, str):
+        return value if longest is None or len(value) <= longest else value[:longest]
+    if isinstance(value, _PLAIN_BASES):
+        return value
+    if isinstance(value, Sequence):
+        return tuple(clean(item, longest) for item in value)
+    if isinstance(value, Mapping):
+        return _clean_mapping(value, longest)
+    return _text(value)
+
+
+def put(attributes: dict[str, Any], key: Any, value: Any, most: int | None, longest: int | None) -> int:
+    """Set one of at most ``most`` attributes, the oldest making place. Returns how many were dropped for it."""
+    if most == 0 or not key or not isinstance(key, str):
+        return 1
+    return _put_clean(attributes, key, clean(value, longest), most)
+
+
+def put_all(attributes: dict[str, Any], more: Mapping[Any, Any], most: int | None, longest: int | None) -> int:
+    """Set all of ``more``, as ``put`` does."""
+    if most == 0:
+        return len(more)
+    cleaned = _clean_mapping(more, longest)
+    return len(more) - len(cleaned) + sum(_put_clean(attributes, key, value, most) for key, value in cleaned.items())
+
+
+def _put_clean(attributes: dict[str, Any], key: str, value: Any, most: int | None) -> int:
+    attributes.pop(key, None)
+    dropped = 0
+    if most is not None and len(attributes) >= most:
+        del attributes[next(iter(attributes))]
+        dropped = 1
+    attributes[key] = value
+    return dropped
+
+
+def _clean_mapping(mapping: Mapping[Any, Any], longest: int | None) -> dict[str, Any]:
+    cleaned = {}
+    for key, value in mapping.items():
+        name = key if isinstance(key, str) else _text(key) if key else ""
+        if name:
+            cleaned[name] = clean(value, longest)
+    return cleaned
+
+
+def _text(value: Any) -> str | None:
+    """``str(value)``, None for objects that say nothing but where they are in memory, or that cannot be asked."""
+    kind = type(value)
+    says_where: Any = object.__repr__
+    if kind.__str__ is object.__str__ and kind.__repr__ is says_where:  # type: ignore[comparison-overlap]  # they can be
+        return None
+    try:
+        return str(value)
+    except Exception:  # whatever the application's __str__ does, recording goes on
+        return None

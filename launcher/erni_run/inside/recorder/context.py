@@ -1,0 +1,57 @@
+"""What is current: OpenTelemetry's runtime context, which can hold a span itself instead of a mapping that holds it.
+
+Making a span current is then one ``ContextVar.set`` (PEP 567). The mapping is made when somebody asks for it; whoever
+uses OpenTelemetry's context API sees what they always see.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar, Token
+from typing import Any
+
+import opentelemetry.context
+from opentelemetry.context.context import Context, _RuntimeContext
+from opentelemetry.trace.propagation import _SPAN_KEY
+
+SPAN_KEY = _SPAN_KEY
+
+current: ContextVar[Any] = ContextVar("erni_run.current", default=Context())  # noqa: B039  # a Context cannot be changed
+"""A ``Context``, or a ``Current`` that can make one."""
+
+
+class Current:
+    """What can stand in ``current`` by itself. ``base`` is the context in which it was made current, None if that was
+    empty.
+    """
+
+    base: Context | None = None
+    made: Context | None = None
+
+    def as_context(self) -> Context:
+        """The context that holds this span, and else what ``base`` holds."""
+        made = self.made
+        if made is None:
+            made = self.made = Context({**(self.base or {}), SPAN_KEY: self})
+        return made
+
+
+class _LazyContext(_RuntimeContext):
+    """See ``opentelemetry.context``, whose functions call this."""
+
+    def attach(self, context: Context) -> Token[Any]:
+        return current.set(context)
+
+    def detach(self, token: Token[Any]) -> None:
+        current.reset(token)
+
+    def get_current(self) -> Context:
+        value = current.get()
+        return value if isinstance(value, Context) else value.as_context()
+
+
+def install() -> None:
+    """Let OpenTelemetry's context API use ``current``. What is attached already stays attached in this thread."""
+    attached = opentelemetry.context.get_current()
+    opentelemetry.context._RUNTIME_CONTEXT = _LazyContext()
+    if attached:
+        current.set(attached)

@@ -1,0 +1,27 @@
+"""Random ids whose source neither the application's ``random.seed()`` nor a fork repeats."""
+
+from __future__ import annotations
+
+import os
+import random
+
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+
+_random = random.Random(os.urandom(32))  # noqa: S311  # ids are no secrets
+random_bits = _random.getrandbits
+
+
+class OwnIds(RandomIdGenerator):
+    """See ``opentelemetry.sdk.trace.id_generator.IdGenerator``."""
+
+    def generate_span_id(self) -> int:
+        """64 random bits, not all zero."""
+        return random_bits(64) or 1
+
+    def generate_trace_id(self) -> int:
+        """128 random bits, not all zero."""
+        return random_bits(128) or 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))

@@ -1,0 +1,133 @@
+"""The recording provider: an SDK ``TracerProvider`` with tracers of ours, and what becomes of a span that has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+
+from erni_run.inside.forks import process
+from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import is_the_applications
+from erni_run.inside.recorder.ids import OwnIds, random_bits
+from erni_run.inside.recorder.resource import identity
+from erni_run.inside.recorder.sampling import HeadSampler, Keeping
+from erni_run.inside.recorder.span import Span
+from erni_run.inside.recorder.tracer import Tracer
+from erni_run.plan import SamplingPlan
+
+
+class Recorder(TracerProvider):
+    """Hands every ended span that was kept to ``deliver``, in the thread that ended it.
+
+    ``remote_parent`` is the parent of spans that have none. A sampler, an id generator, limits and processors of the
+    SDK are used as its own provider uses them; processors see the SDK's readable spans.
+    """
+
+    def __init__(
+        self,
+        resource: Resource,
+        deliver: Callable[[Span], object] | None = None,
+        *,
+        sampling: SamplingPlan | Sampler = SamplingPlan(),  # noqa: B008  # it is frozen
+        id_generator: IdGenerator | None = None,
+        span_limits: SpanLimits | None = None,
+        remote_parent: SpanContext | None = None,
+    ) -> None:
+        self.head = HeadSampler(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
+        self.keeping = Keeping(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
+        self.has_own_sampler = isinstance(sampling, SamplingPlan)
+        sampler = self.head if isinstance(sampling, SamplingPlan) else sampling
+        generator = id_generator or OwnIds()
+        super().__init__(sampler, resource, False, None, generator, span_limits)
+        self._deliver = deliver
+        self.processors: tuple[SpanProcessor, ...] = ()
+        self.remote_parent = remote_parent
+        self.remote_context = set_span_in_context(NonRecordingSpan(remote_parent), Context()) if remote_parent else None
+        self.new_span_id = generator.generate_span_id if id_generator else partial(random_bits, 64)
+        self.new_trace_id = self._generate_trace_id if id_generator else _own_trace_id
+        self._has_own_ids = id_generator is None
+        self._look_for_shortcut()
+        self._scopes: dict[InstrumentationScope, Tracer] = {}
+
+    def _generate_trace_id(self) -> tuple[int, int]:
+        """A trace id, and the flag that says whether it is random (W3C Trace Context level 2)."""
+        generator = self.id_generator
+        return generator.generate_trace_id(), TraceFlags.RANDOM_TRACE_ID if generator.is_trace_id_random() else 0
+
+    def reconfigure(self, sampling: SamplingPlan) -> None:
+        """Sample by another plan from now on."""
+        self.keeping.follow(sampling)
+        self.sampler = self.head = HeadSampler(sampling)
+        self._look_for_shortcut()
+
+    def get_tracer(
+        self,
+        instrumenting_module_name: str,
+        instrumenting_library_version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Any = None,
+    ) -> Tracer:
+        """See ``opentelemetry.trace.TracerProvider.get_tracer``."""
+        scope = InstrumentationScope(
+            instrumenting_module_name or "", instrumenting_library_version or "", schema_url, attributes
+        )
+        known = self._scopes.get(scope)
+        return known if known is not None else self._scopes.setdefault(scope, Tracer(self, scope))
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """See ``opentelemetry.sdk.trace.TracerProvider.add_span_processor``."""
+        super().add_span_processor(span_processor)
+        self.processors += (span_processor,)
+        self._look_for_shortcut()
+
+    def _look_for_shortcut(self) -> None:
+        """``is_watched``: somebody else sees each span that is started. ``has_plain_roots``: nothing but a random id of
+        ours decides on a new trace.
+        """
+        self.is_watched = bool(self.processors) or not self.has_own_sampler
+        is_plain = self._has_own_ids and self.remote_parent is None and not self.keeping.is_wanted
+        self.has_plain_roots = is_plain and not self.head.has_rules and not self.is_watched
+
+    def started(self, span: Span, context: Context | None) -> None:
+        """Tell the processors."""
+        self._active_span_processor.on_start(span, parent_context=context)
+
+    def ended(self, span: Span) -> None:
+        """Deliver ``span``, if its trace is kept and if it is this process's to deliver. Never raises."""
+        local = span.trace
+        if local.generation != process.generation:
+            return  # begun before the fork: it is the parent's
+        try:
+            if self.processors:
+                self._active_span_processor._on_ending(span)
+                self._active_span_processor.on_end(span._readable_span())
+            if self._deliver is None:
+                return
+            if local.flags & 1:
+                self._deliver(span)
+            elif self.has_own_sampler:
+                for kept in self.keeping.ended(span):
+                    self._deliver(kept)
+        except Exception as error:
+            if is_the_applications(error):
+                raise
+            say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
+
+    def _handle_fork(self) -> None:
+        """The SDK's own runs resource detectors in a pool of threads here, which waits for ever if the application has
+        imported concurrent.futures after the provider was made.
+        """
+        self._resource = self._resource.merge(Resource(identity()))
+
+
+def _own_trace_id() -> tuple[int, int]:
+    return random_bits(128), TraceFlags.RANDOM_TRACE_ID

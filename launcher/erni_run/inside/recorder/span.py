@@ -1,0 +1,391 @@
+"""A span that records: what all spans of a call site share is in its ``Template``, what all spans of a trace share in
+its ``Trace``, and what few spans have is made when it is needed.
+
+To OpenTelemetry it is an SDK span; processors and exporters read it as they read any. Ids are integers, there are no
+locks: attributes are set and lists extended by single operations of CPython, and a signal handler may do so, too.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from time import time_ns
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Event, SpanLimits
+from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.util import BoundedList
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+
+from erni_run.inside.notice import describe
+from erni_run.inside.recorder import ids
+from erni_run.inside.recorder.attributes import put, put_all
+from erni_run.inside.recorder.context import Current
+
+if TYPE_CHECKING:
+    from erni_run.inside.recorder.tracer import Tracer
+
+_UNSET = Status(StatusCode.UNSET)
+_FLAGS = tuple(TraceFlags(flags) for flags in range(4))
+
+
+class Template:
+    """One call site, or one name and kind of a tracer: what is the same for every span of it.
+
+    ``attributes`` are clean and within the limits, which have ``room`` for so many more clean ones. ``encoded`` is the
+    encoder's to fill.
+    """
+
+    __slots__ = ("attributes", "dropped", "encoded", "kind", "name", "room", "tracer")
+
+    def __init__(self, tracer: Tracer, name: str, kind: SpanKind, attributes: Mapping[str, Any] | None = None) -> None:
+        limits = tracer.limits
+        self.tracer = tracer
+        self.name = name
+        self.kind = kind
+        self.attributes: dict[str, Any] = {}
+        self.dropped = put_all(
+            self.attributes, attributes or {}, limits.max_span_attributes, limits.max_span_attribute_length
+        )
+        most = sys.maxsize if limits.max_span_attributes is None else limits.max_span_attributes
+        self.room = most - len(self.attributes) if limits.max_span_attribute_length is None else 0
+        self.encoded: tuple[bytes, bytes, bytes] | None = None
+
+
+class Trace:
+    """The part of a trace below one local root. ``generation`` is that of the process which records it.
+
+    ``held`` is a list while it is open whether the trace will be kept, then ``verdict`` tells. ``encoded`` is the
+    encoder's to fill.
+    """
+
+    held: list[Span] | None = None
+    verdict: bool | None = None
+    encoded: tuple[bytes, bytes] | None = None
+
+    def __init__(self, trace_id: int, flags: int, state: TraceState, generation: int, root_id: int) -> None:
+        self.trace_id = trace_id
+        self.flags = _FLAGS[flags]
+        self.state = state
+        self.generation = generation
+        self.root_id = root_id
+
+    def again(self, generation: int, root_id: int) -> Trace:
+        """The same trace in a forked child, whose spans are its own to deliver."""
+        return Trace(self.trace_id, self.flags, self.state, generation, root_id)
+
+    def context(self, span_id: int) -> SpanContext:
+        """The context of one span of this trace."""
+        return SpanContext(self.trace_id, span_id, is_remote=False, trace_flags=self.flags, trace_state=self.state)
+
+
+class Unsampled(Current, trace.NonRecordingSpan):
+    """Stands where a span would: whatever is started below it is not recorded either.
+
+    Its context is ``given`` or, at the root of a trace, made when somebody asks: ``randomness`` is what has decided,
+    and becomes the part of its trace id that other services decide by.
+    """
+
+    __init__ = object.__init__  # whoever makes one sets what it has
+
+    _end_time = 0
+    randomness = 0
+    given: SpanContext | None = None
+
+    def get_span_context(self) -> SpanContext:
+        """See ``opentelemetry.trace.Span.get_span_context``."""
+        given = self.given
+        if given is None:
+            trace_id = ids.random_bits(72) << 56 | self.randomness
+            given = SpanContext(trace_id or 1, ids.random_bits(64) or 1, is_remote=False, trace_flags=_FLAGS[2])
+            self.given = given
+        return given
+
+    @property
+    def _context(self) -> SpanContext:
+        return self.get_span_context()
+
+
+class _Rare:
+    """What few spans have."""
+
+    __slots__ = ("dropped_attributes", "dropped_events", "dropped_links", "events", "links", "status")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.links: list[Link] = []
+        self.status = _UNSET
+        self.dropped_attributes = self.dropped_events = self.dropped_links = 0
+
+
+class Span(Current, SdkSpan):
+    """See ``opentelemetry.trace.Span``.
+
+    ``parent_id`` is 0 without a parent; ``remote`` is the parent's context where the parent is not one of our spans.
+    ``extra`` are attributes beside those of the template, with other names; once ``values`` is set, it holds all.
+    """
+
+    __slots__ = ("_end_time", "_name", "_start_time", "base", "extra", "parent_id", "span_id", "template", "trace")
+
+    template: Template
+    trace: Trace
+    span_id: int
+    parent_id: int
+    base: Context | None
+    extra: dict[str, Any] | None
+    _start_time: int
+    _end_time: int | None
+
+    _instrumentation_info = None  # deprecated since 1.11 for the scope
+    remote: SpanContext | None = None
+    values: dict[str, Any] | None = None
+    rare: _Rare | None = None
+    records_exception = True
+    sets_status = True
+
+    __new__ = object.__new__  # whoever makes one sets every slot
+    __init__ = object.__init__
+
+    # identity
+
+    def get_span_context(self) -> SpanContext:
+        """See ``opentelemetry.trace.Span.get_span_context``."""
+        return self.trace.context(self.span_id)
+
+    @property
+    def _context(self) -> SpanContext:
+        return self.trace.context(self.span_id)
+
+    context = _context
+
+    @property
+    def _parent(self) -> SpanContext | None:
+        if not self.parent_id:
+            return None
+        return self.remote or self.trace.context(self.parent_id)
+
+    parent = _parent
+
+    # what a reader of the SDK's spans looks at
+
+    @property
+    def _kind(self) -> SpanKind:
+        return self.template.kind
+
+    @property
+    def _resource(self) -> Any:
+        return self.template.tracer.resource
+
+    @property
+    def _instrumentation_scope(self) -> Any:
+        return self.template.tracer.scope
+
+    @property
+    def _limits(self) -> SpanLimits:
+        return self.template.tracer.limits
+
+    @property
+    def _attributes(self) -> BoundedAttributes:
+        values = self.values if self.values is not None else self._merged()
+        return _bounded(values, self._limits.max_span_attributes, self.dropped_attributes)
+
+    @property
+    def _events(self) -> Any:
+        return _bounded_list(self.rare.events if self.rare else (), self._limits.max_events, self.dropped_events)
+
+    @property
+    def _links(self) -> Any:
+        return _bounded_list(self.rare.links if self.rare else (), self._limits.max_links, self.dropped_links)
+
+    @property
+    def _status(self) -> Status:
+        return self.rare.status if self.rare else _UNSET
+
+    @property
+    def dropped_attributes(self) -> int:
+        """See ``opentelemetry.sdk.trace.ReadableSpan``."""
+        return self.template.dropped + (self.rare.dropped_attributes if self.rare else 0)
+
+    @property
+    def dropped_events(self) -> int:
+        """As above."""
+        return self.rare.dropped_events if self.rare else 0
+
+    @property
+    def dropped_links(self) -> int:
+        """As above."""
+        return self.rare.dropped_links if self.rare else 0
+
+    @property
+    def duration(self) -> int:
+        """Nanoseconds, 0 while it goes on."""
+        return self._end_time - self._start_time if self._end_time is not None else 0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its status is ERROR."""
+        return self.rare is not None and self.rare.status.status_code is StatusCode.ERROR
+
+    # recording
+
+    def is_recording(self) -> bool:
+        """See ``opentelemetry.trace.Span.is_recording``."""
+        return self._end_time is None
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        """See ``opentelemetry.trace.Span.set_attribute``."""
+        if self._end_time is None:
+            limits = self.template.tracer.limits
+            dropped = put(self._all_values(), key, value, limits.max_span_attributes, limits.max_span_attribute_length)
+            if dropped:
+                self._rarely().dropped_attributes += dropped
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """See ``opentelemetry.trace.Span.set_attributes``."""
+        if self._end_time is None:
+            limits = self.template.tracer.limits
+            dropped = put_all(
+                self._all_values(), attributes, limits.max_span_attributes, limits.max_span_attribute_length
+            )
+            if dropped:
+                self._rarely().dropped_attributes += dropped
+
+    def add(self, attributes: dict[str, Any]) -> None:
+        """Add ``attributes``, which are clean, whose names the template has not and which are the span's to keep."""
+        extra = {**(self.extra or {}), **attributes}
+        if self.values is None and len(extra) <= self.template.room:
+            self.extra = extra
+        else:
+            self.set_attributes(attributes)
+
+    def add_event(self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None) -> None:
+        """See ``opentelemetry.trace.Span.add_event``."""
+        if self._end_time is None:
+            bounded = self._immutable(attributes, self._limits.max_event_attributes)
+            self._add_event(Event(name, bounded, timestamp))
+
+    def _add_event(self, event: Any) -> None:
+        rare = self._rarely()
+        rare.dropped_events += _append(rare.events, event, self._limits.max_events)
+
+    def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
+        """See ``opentelemetry.trace.Span.add_link``."""
+        if self._end_time is None and context and (context.is_valid or attributes or context.trace_state):
+            rare = self._rarely()
+            link = Link(context, self._immutable(attributes, self._limits.max_link_attributes))
+            rare.dropped_links += _append(rare.links, link, self._limits.max_links)
+
+    def update_name(self, name: str) -> None:
+        """See ``opentelemetry.trace.Span.update_name``."""
+        if self._end_time is None:
+            self._name = name
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        """See ``opentelemetry.trace.Span.set_status``: OK is final, and UNSET changes nothing."""
+        is_final = self._status.status_code is StatusCode.OK
+        if isinstance(status, StatusCode):
+            status = Status(status, description if status is StatusCode.ERROR else None)
+        if self._end_time is None and not is_final and status.status_code is not StatusCode.UNSET:
+            self._rarely().status = status
+
+    def record_exception(
+        self,
+        exception: BaseException,
+        attributes: Mapping[str, Any] | None = None,
+        timestamp: int | None = None,
+        escaped: bool = False,
+    ) -> None:
+        """See ``opentelemetry.trace.Span.record_exception``; names are those of the semantic conventions."""
+        if self._end_time is not None:
+            return
+        kind = type(exception)
+        is_plain = kind.__module__ in ("builtins", None, "")
+        recorded = {
+            "exception.type": kind.__qualname__ if is_plain else f"{kind.__module__}.{kind.__qualname__}",
+            "exception.message": _text(exception),
+            "exception.stacktrace": _stack_trace(exception),
+            "exception.escaped": str(escaped),
+        }
+        self.add_event("exception", {**recorded, **(attributes or {})}, timestamp)
+
+    def start(self, start_time: int | None = None, parent_context: Any = None) -> None:
+        """See ``opentelemetry.sdk.trace.Span.start``: a span of ours is started when it is made."""
+
+    def end(self, end_time: int | None = None) -> None:
+        """See ``opentelemetry.trace.Span.end``."""
+        if self._end_time is None:
+            self._end_time = time_ns() if end_time is None else end_time
+            self.template.tracer.ended(self)
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        """See ``opentelemetry.sdk.trace.Span.__exit__``."""
+        if exc_val is not None and self._end_time is None:
+            if self.records_exception:
+                self.record_exception(exc_val, escaped=True)
+            if self.sets_status:
+                self.set_status(Status(StatusCode.ERROR, f"{type(exc_val).__name__}: {_text(exc_val)}"))
+        self.end()
+
+    def _all_values(self) -> dict[str, Any]:
+        values = self.values
+        if values is None:
+            values = self.values = self._merged()
+        return values
+
+    def _merged(self) -> dict[str, Any]:
+        return {**self.template.attributes, **(self.extra or {})}
+
+    def _rarely(self) -> _Rare:
+        rare = self.rare
+        if rare is None:
+            rare = self.rare = _Rare()
+        return rare
+
+    def _immutable(self, attributes: Mapping[str, Any] | None, most: int | None) -> BoundedAttributes:
+        values: dict[str, Any] = {}
+        dropped = put_all(values, attributes or {}, most, self._limits.max_attribute_length)
+        return _bounded(values, most, dropped)
+
+
+def _append(items: list[Any], item: Any, most: int | None) -> int:
+    """Append ``item``, the oldest making place. Returns how many were dropped for it."""
+    items.append(item)
+    if most is not None and len(items) > most:
+        del items[0]
+        return 1
+    return 0
+
+
+def _bounded(values: dict[str, Any], most: int | None, dropped: int) -> BoundedAttributes:
+    """``values``, which are clean, as the SDK holds attributes: immutable, and with the count of those dropped."""
+    bounded = BoundedAttributes(most, immutable=True)
+    bounded._dict = values
+    bounded.dropped = dropped
+    return bounded
+
+
+def _bounded_list(items: Sequence[Any], most: int | None, dropped: int) -> Any:
+    bounded = BoundedList.from_seq(most, items)
+    bounded.dropped = dropped
+    return bounded
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an exception whose __str__ raises is still to be recorded
+        return describe(error)
+
+
+def _stack_trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # as above: formatting calls it, too
+        return describe(error)

@@ -1,0 +1,245 @@
+"""Starting spans: a child of one of ours takes a few stores, everything else goes by the SDK's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits
+from opentelemetry.sdk.trace import Tracer as SdkTracer
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
+
+from erni_run.inside.forks import process
+from erni_run.inside.recorder.context import SPAN_KEY, current
+from erni_run.inside.recorder.ids import random_bits
+from erni_run.inside.recorder.span import Span, Template, Trace, Unsampled
+
+if TYPE_CHECKING:
+    from erni_run.inside.recorder.recorder import Recorder
+
+RANDOMNESS = (1 << 56) - 1
+"""The bits of a trace id that decide (W3C Trace Context level 2)."""
+_MOST_TEMPLATES = 4096
+
+
+class Tracer(SdkTracer):
+    """See ``opentelemetry.trace.Tracer``; one for each instrumentation scope."""
+
+    def __init__(self, recorder: Recorder, scope: InstrumentationScope) -> None:
+        self.recorder = recorder
+        self.scope = self._instrumentation_scope = scope
+        self.limits: SpanLimits = recorder._span_limits
+        self.ended = recorder.ended
+        self._templates: dict[tuple[str, SpanKind], Template] = {}
+
+    @property
+    def resource(self) -> Resource:  # type: ignore[override]  # a property where the base class has a variable
+        """The provider's; a forked child has another."""
+        return self.recorder.resource
+
+    def start_span(  # noqa: PLR0917  # OpenTelemetry's signature
+        self,
+        name: str,
+        context: Context | None = None,
+        kind: SpanKind = SpanKind.INTERNAL,
+        attributes: Mapping[str, Any] | None = None,
+        links: Sequence[Link] | None = (),
+        start_time: int | None = None,
+        record_exception: bool = True,
+        set_status_on_exception: bool = True,
+    ) -> trace.Span:
+        """See ``opentelemetry.trace.Tracer.start_span``."""
+        span: Any = self.begin(self._template(name, kind), context, attributes, links, start_time)
+        if type(span) is Span and not (record_exception and set_status_on_exception):
+            span.records_exception, span.sets_status = record_exception, set_status_on_exception
+        return span  # type: ignore[no-any-return]  # one of ours
+
+    def starter(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> Callable[[], Any]:
+        """A function that starts a span of one call site below the current one; it gives None where there is nothing to
+        make current, because nothing is recorded there already.
+        """
+        template = Template(self, name, kind, attributes)
+        recorder, begin, root, get = self.recorder, self.begin, self._begin_plain_root, current.get
+        new_span_id = recorder.new_span_id
+
+        def start() -> Any:
+            base = get()
+            if type(base) is Span:
+                parent = base
+                base = parent.base
+            elif type(base) is Unsampled:
+                return None
+            else:
+                parent = base.get(SPAN_KEY)
+                if parent is None and recorder.has_plain_roots:
+                    return root(template, base)
+                if type(parent) is not Span:
+                    return None if type(parent) is Unsampled else begin(template)
+            local = parent.trace
+            if recorder.is_watched or local.generation != process.generation:
+                return begin(template)
+            span = Span()
+            span.trace = local
+            span.template = template
+            span.span_id = new_span_id()
+            span.parent_id = parent.span_id
+            span.base = base
+            span.extra = span._end_time = None
+            span._name = name
+            span._start_time = time_ns()
+            return span
+
+        return start
+
+    def begin(
+        self,
+        template: Template,
+        context: Context | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        links: Sequence[Link] | None = None,
+        start_time: int | None = None,
+    ) -> Any:
+        """A started span of ``template``, or what stands for one that is not recorded.
+
+        The parent is the current span of ``context``, by default of the current context.
+        """
+        base: Any = current.get() if context is None else context
+        parent: Any = base.get(SPAN_KEY) if isinstance(base, Context) else base
+        recorder = self.recorder
+        span: Any
+        if not recorder.has_own_sampler:
+            span = self._ask_sampler(template, parent, base, context, attributes, links)
+        elif type(parent) is Span:
+            span = _new(template, parent.trace, parent.span_id, recorder.new_span_id())
+            span.base = parent.base if parent is base else base
+        elif type(parent) is Unsampled:
+            return parent
+        else:
+            span = self._begin_root(template, parent, base, attributes)
+        if type(span) is Span:
+            if attributes and recorder.has_own_sampler:
+                span.set_attributes(attributes)
+            for link in links or ():
+                span.add_link(link.context, link.attributes)
+            if start_time is not None:
+                span._start_time = start_time
+            if recorder.processors:
+                recorder.started(span, context)
+        return span
+
+    def _begin_plain_root(self, template: Template, base: Context) -> Any:
+        """A root in a process where nothing but its random id decides."""
+        recorder = self.recorder
+        randomness = random_bits(56)
+        if randomness < recorder.head.threshold:
+            unsampled: Any = Unsampled()
+            unsampled.randomness = randomness
+            if base:
+                unsampled.base = base
+            return unsampled
+        span_id = recorder.new_span_id()
+        trace_id = random_bits(72) << 56 | randomness
+        span = _new(template, Trace(trace_id, 3, recorder.head.state, process.generation, span_id), 0, span_id)
+        span.base = base or None
+        return span
+
+    def _begin_root(self, template: Template, parent: Any, base: Context, attributes: Mapping[str, Any] | None) -> Any:
+        """A local root: nothing above it, or a span of somebody else's."""
+        recorder, head = self.recorder, self.recorder.head
+        span: Any
+        above = _context_of(parent) or recorder.remote_parent
+        trace_id, random = recorder.new_trace_id() if above is None else (above.trace_id, above.trace_flags & 2)
+        if above is not None and head.parent_based:
+            state = above.trace_state if above.trace_flags & 1 else None
+        else:
+            state = head.keeps(trace_id, template, attributes)
+        is_kept = state is not None
+        if state is None:
+            state = above.trace_state if above is not None else DEFAULT_TRACE_STATE
+        span_id = recorder.new_span_id()
+        local = Trace(trace_id, random | is_kept, state, process.generation, span_id)
+        if not is_kept:
+            if not recorder.keeping.is_wanted:
+                return _unsampled(local.context(span_id), base or None)
+            local.held = []
+        span = _new(template, local, above.span_id if above is not None else 0, span_id)
+        if above is not None:
+            span.remote = above
+        span.base = base or None
+        return span
+
+    def _ask_sampler(  # noqa: PLR0917  # the same as begin
+        self,
+        template: Template,
+        parent: Any,
+        base: Any,
+        context: Context | None,
+        attributes: Mapping[str, Any] | None,
+        links: Sequence[Link] | None,
+    ) -> Any:
+        """By a sampler of the SDK or of a third party, which sees every span (OpenTelemetry, "Sampler")."""
+        recorder = self.recorder
+        above = _context_of(parent)
+        if above is None:
+            above = recorder.remote_parent
+            context = recorder.remote_context if above is not None else context
+        trace_id, random = recorder.new_trace_id() if above is None else (above.trace_id, above.trace_flags & 2)
+        asked = {**template.attributes, **(attributes or {})} or attributes
+        result: Any = recorder.sampler.should_sample(
+            context, trace_id, template.name, template.kind, asked, links or ()
+        )
+        span_id = recorder.new_span_id()
+        state = result.trace_state if result.trace_state is not None else DEFAULT_TRACE_STATE
+        local = Trace(trace_id, random | result.decision.is_sampled(), state, process.generation, span_id)
+        base = base if isinstance(base, Context) else base.base
+        if not result.decision.is_recording():
+            return _unsampled(local.context(span_id), base)
+        span = _new(template, local, above.span_id if above is not None else 0, span_id)
+        if above is not None:
+            span.remote = above
+        span.base = base
+        span.values = {}
+        span.set_attributes(result.attributes or {})
+        return span
+
+    def _template(self, name: str, kind: SpanKind) -> Template:
+        template = self._templates.get((name, kind))
+        if template is None:
+            template = Template(self, name, kind)
+            if len(self._templates) < _MOST_TEMPLATES:
+                self._templates[name, kind] = template
+        return template
+
+
+def _new(template: Template, local: Trace, parent_id: int, span_id: int) -> Any:
+    """A span that has just been started, but for its ``base``."""
+    span: Any = Span()
+    if local.generation != process.generation:
+        local = local.again(process.generation, span_id)
+    span.trace = local
+    span.template = template
+    span.span_id = span_id
+    span.parent_id = parent_id
+    span.extra = None
+    span._name = template.name
+    span._end_time = None
+    span._start_time = time_ns()
+    return span
+
+
+def _unsampled(context: SpanContext, base: Context | None) -> Any:
+    unsampled: Any = Unsampled()
+    unsampled.given, unsampled.base = context, base
+    return unsampled
+
+
+def _context_of(parent: object) -> SpanContext | None:
+    """The valid context of ``parent``, which can be anything that somebody has put in a context."""
+    context = parent.get_span_context() if isinstance(parent, trace.Span) else None
+    return context if context is not None and context.is_valid else None
