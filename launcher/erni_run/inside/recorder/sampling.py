@@ -54,19 +54,10 @@ class HeadSampler(Sampler):
         self.parent_based = name != plan.sampler
         self._ratio = _RATIOS.get(name, plan.ratio)
         self._threshold = Threshold(self._ratio)
+        self.threshold, self.state = self._threshold.value, self._threshold.state  # where no rule has a say
         self._rules = [(rule, Threshold(rule.ratio)) for rule in plan.rules]
         self._by_attribute = any(rule.attribute for rule in plan.rules)
         self._by_name: dict[str, Threshold] = {}
-
-    @property
-    def state(self) -> TraceState:
-        """What goes out with traces that the ratio keeps."""
-        return self._threshold.state
-
-    @property
-    def threshold(self) -> int:
-        """What the random part of an id has to reach, if no rule has a say."""
-        return self._threshold.value
 
     @property
     def has_rules(self) -> bool:

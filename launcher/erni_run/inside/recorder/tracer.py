@@ -65,31 +65,36 @@ class Tracer(SdkTracer):
         make current, because nothing is recorded there already.
         """
         template = Template(self, name, kind, attributes)
-        recorder, begin, root, get = self.recorder, self.begin, self._begin_plain_root, current.get
-        new_span_id = recorder.new_span_id
+        recorder, begin, get, new_span_id = self.recorder, self.begin, current.get, self.recorder.new_span_id
 
         def start() -> Any:
             base = get()
-            if type(base) is Span:
-                parent = base
-                base = parent.base
-            elif type(base) is Unsampled:
+            kind = type(base)
+            if kind is Unsampled:
                 return None
+            parent = base if kind is Span else base.get(SPAN_KEY)
+            if type(parent) is Span and not recorder.is_watched:
+                local = parent.trace
+                parent_id = parent.span_id
+                span_id = new_span_id()
+                if local.generation != process.generation:
+                    local = local.again(process.generation, span_id)
+            elif parent is None and recorder.has_plain_roots:
+                randomness = random_bits(56)
+                if randomness < recorder.head.threshold:
+                    return _plain_unsampled(randomness, base)
+                parent_id = 0
+                span_id = new_span_id()
+                trace_id = random_bits(72) << 56 | randomness
+                local = Trace(trace_id, 3, recorder.head.state, process.generation, span_id)
             else:
-                parent = base.get(SPAN_KEY)
-                if parent is None and recorder.has_plain_roots:
-                    return root(template, base)
-                if type(parent) is not Span:
-                    return None if type(parent) is Unsampled else begin(template)
-            local = parent.trace
-            if recorder.is_watched or local.generation != process.generation:
-                return begin(template)
+                return begin(template) if type(parent) is not Unsampled else None
             span = Span()
             span.trace = local
             span.template = template
-            span.span_id = new_span_id()
-            span.parent_id = parent.span_id
-            span.base = base
+            span.span_id = span_id
+            span.parent_id = parent_id
+            span.base = parent.base if parent is base else base
             span.extra = span._end_time = None
             span._name = name
             span._start_time = time_ns()
@@ -131,22 +136,6 @@ class Tracer(SdkTracer):
                 span._start_time = start_time
             if recorder.processors:
                 recorder.started(span, context)
-        return span
-
-    def _begin_plain_root(self, template: Template, base: Context) -> Any:
-        """A root in a process where nothing but its random id decides."""
-        recorder = self.recorder
-        randomness = random_bits(56)
-        if randomness < recorder.head.threshold:
-            unsampled: Any = Unsampled()
-            unsampled.randomness = randomness
-            if base:
-                unsampled.base = base
-            return unsampled
-        span_id = recorder.new_span_id()
-        trace_id = random_bits(72) << 56 | randomness
-        span = _new(template, Trace(trace_id, 3, recorder.head.state, process.generation, span_id), 0, span_id)
-        span.base = base or None
         return span
 
     def _begin_root(self, template: Template, parent: Any, base: Context, attributes: Mapping[str, Any] | None) -> Any:
@@ -231,6 +220,15 @@ def _new(template: Template, local: Trace, parent_id: int, span_id: int) -> Any:
     span._end_time = None
     span._start_time = time_ns()
     return span
+
+
+def _plain_unsampled(randomness: int, base: Context) -> Any:
+    """Stands for the root of a trace that its random part has decided on."""
+    unsampled: Any = Unsampled()
+    unsampled.randomness = randomness
+    if base:
+        unsampled.base = base
+    return unsampled
 
 
 def _unsampled(context: SpanContext, base: Context | None) -> Any:
