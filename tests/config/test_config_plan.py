@@ -68,11 +68,6 @@ NOTICES = {
     ],
     "[spool]\njournal = false": [],
     "[spool]\njournal = true": [f"tracing.toml:2: spool.journal {LATER}"],
-    "[sampling]\nkeep_errors = true\nkeep_slower_than = '1s'\n[[sampling.rule]]\nname = 'x'\nratio = 0": [
-        f"tracing.toml:4: sampling.rule {LATER}",
-        f"tracing.toml:2: sampling.keep_errors {LATER}",
-        f"tracing.toml:3: sampling.keep_slower_than {LATER}",
-    ],
     "[logs]\nexport = true": [f"tracing.toml:2: logs.export {LATER}"],
     "[logs]\nexport = false": [],
     "[metrics]\nenabled = true": [f"tracing.toml:2: metrics.enabled {LATER}"],
