@@ -1,0 +1,599 @@
+"""One request and its answer: every status, TLS, what a server can do to a connection, and what is never shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import gzip
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from erni_run.inside.delivery.transport import LOGS, METRICS, TRACES, Answer, Signal, open_transport
+from erni_run.plan import ExportPlan
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+LONG = 30.0
+REQUEST = b"request" * 100
+
+
+class Server:
+    """An HTTP server on loopback that answers with ``status``, ``headers`` and ``body``, and keeps what it was sent."""
+
+    def __init__(self, status: int = 200, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        self.status, self.body, self.headers = status, body, headers or {}
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.connections = 0
+        self.is_generous = True  # keeps connections
+        self.tls: ssl.SSLContext | None = None
+
+    @contextmanager
+    def running(self, host: str = "127.0.0.1") -> Iterator[Server]:
+        server = type("Server", (ThreadingHTTPServer,), {"address_family": _family(host)})((host, 0), self._handler())
+        server.daemon_threads = True
+        if self.tls is not None:
+            server.socket = self.tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        scheme, shown = ("http", "https")[self.tls is not None], f"[{host}]" if ":" in host else host
+        self.url = f"{scheme}://{shown}:{server.server_port}/v1/traces"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(self.status)
+        for name, value in {"Content-Length": str(len(self.body)), **self.headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(self.body)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        seen = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                seen.connections += 1
+
+            def handle(self) -> None:
+                try:
+                    super().handle()
+                except OSError:  # the client has had enough
+                    self.close_connection = True
+
+            def finish(self) -> None:
+                try:
+                    super().finish()
+                except OSError:
+                    return
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                seen.requests.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+                seen.answer(self)
+                self.close_connection = self.close_connection or not seen.is_generous
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        return Handler
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+@contextmanager
+def grpc_server(
+    answer: Callable[[str, bytes, grpc.ServicerContext], bytes],
+    credentials: grpc.ServerCredentials | None = None,
+    address: str = "127.0.0.1:0",
+) -> Iterator[str]:
+    """The endpoint of a gRPC server whose every method is ``answer(method, request, context)``."""
+
+    class Every(grpc.GenericRpcHandler):
+        def service(self, details: Any) -> Any:
+            return grpc.unary_unary_rpc_method_handler(functools.partial(answer, details.method))
+
+    server = grpc.server(ThreadPoolExecutor(2), handlers=(Every(),))
+    if credentials is None:
+        endpoint = f"http://{address.rpartition(':')[0]}:{server.add_insecure_port(address)}"
+    else:
+        endpoint = f"https://{address.rpartition(':')[0]}:{server.add_secure_port(address, credentials)}"
+    server.start()
+    try:
+        yield endpoint
+    finally:
+        server.stop(grace=0).wait()
+
+
+def send(endpoint: str, protocol: str = "http/protobuf", timeout: float = LONG, **options: Any) -> Answer:
+    return open_transport(ExportPlan(endpoint=endpoint, protocol=protocol, **options)).send(REQUEST, timeout)
+
+
+KEPT = Answer()
+HTTP = [
+    (200, {}, Answer(delivered=True)),
+    (202, {}, Answer(delivered=True)),
+    (301, {"Location": "/otlp/v1/traces"}, "HTTP 301 Moved Permanently to {root}/otlp/v1/traces: set export.endpoint"),
+    (302, {}, "HTTP 302 Found: check export.endpoint"),
+    (
+        307,
+        {"Location": "https://c/x"},
+        "HTTP 307 Temporary Redirect to https://c/x: set export.endpoint to that address",
+    ),
+    (
+        308,
+        {"Location": "https://u:hush@c/x?key=hush"},
+        "HTTP 308 Permanent Redirect to https://c/x: set export.endpoint",
+    ),
+    (400, {}, Answer(refused=True, reason="HTTP 400 Bad Request")),
+    (401, {}, "HTTP 401 Unauthorized: check export.headers"),
+    (403, {}, "HTTP 403 Forbidden: check export.headers"),
+    (404, {}, "HTTP 404 Not Found: check export.endpoint"),
+    (405, {}, "HTTP 405 Method Not Allowed: check export.endpoint"),
+    (408, {}, Answer(reason="HTTP 408 Request Timeout")),
+    (413, {}, None),
+    (415, {}, "HTTP 415 Unsupported Media Type: check export.endpoint"),
+    (422, {}, None),
+    (429, {"Retry-After": "7"}, Answer(retry_after=7, reason="HTTP 429 Too Many Requests")),
+    (500, {}, Answer(reason="HTTP 500 Internal Server Error")),
+    (502, {}, Answer(reason="HTTP 502 Bad Gateway")),
+    (503, {}, Answer(reason="HTTP 503 Service Unavailable")),
+    (504, {}, Answer(reason="HTTP 504 Gateway Timeout")),
+    (599, {}, Answer(reason="HTTP 599")),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "expected"), HTTP, ids=[str(row[0]) for row in HTTP])
+def test_http_status_says_what_to_do(status: int, headers: dict[str, str], expected: Answer | str | None) -> None:
+    with Server(status, headers=headers).running() as server:
+        answer = send(server.url)
+    if isinstance(expected, Answer):
+        assert answer == expected
+    elif expected is None:
+        assert (answer.too_large, answer.refused) == (status == 413, status != 413)
+    else:
+        assert answer == Answer(misconfigured=True, reason=answer.reason)
+        assert answer.reason.startswith(expected.format(root=server.url.removesuffix("/v1/traces")))
+        assert "hush" not in answer.reason
+
+
+def _in(seconds: float) -> str:
+    then = dt.datetime.now(dt.timezone.utc) + dt.timedelta(seconds=seconds)
+    return format_datetime(then, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("0", 0, 0),
+        ("12", 12, 12),
+        ("86400", 300, 300),
+        (_in(100), 1, 100),
+        (_in(-100), 0, 0),
+        (_in(86400), 300, 300),
+        ("soon", 0, 0),
+        ("-5", 0, 0),
+        ("١٢", 0, 0),
+    ],
+)
+def test_retry_after_is_followed_for_five_minutes_at_most(header: str, least: float, most: float) -> None:
+    with Server(503, headers={"Retry-After": header.encode().decode("latin-1")}).running() as server:
+        assert least <= send(server.url).retry_after <= most
+
+
+def _details(*messages: Any) -> bytes:
+    status = Status(code=8)
+    for message in messages:
+        packed = AnyMessage()
+        packed.Pack(message)
+        status.details.append(packed)
+    return bytes(status.SerializeToString())
+
+
+WAIT_7 = RetryInfo(retry_delay=Duration(seconds=7, nanos=500_000_000))
+DAY = RetryInfo(retry_delay=Duration(seconds=86400))
+GRPC = [
+    ("INVALID_ARGUMENT", (), Answer(refused=True)),
+    ("UNAUTHENTICATED", (), Answer(misconfigured=True, reason="check export.headers")),
+    ("PERMISSION_DENIED", (), Answer(misconfigured=True, reason="check export.headers")),
+    ("UNIMPLEMENTED", (), Answer(misconfigured=True, reason="check export.endpoint")),
+    ("RESOURCE_EXHAUSTED", (), Answer(too_large=True)),
+    ("RESOURCE_EXHAUSTED", (("grpc-status-details-bin", _details()),), Answer(too_large=True)),
+    ("RESOURCE_EXHAUSTED", (("grpc-status-details-bin", b"\xff\xff"),), Answer(too_large=True)),
+    ("RESOURCE_EXHAUSTED", (("grpc-status-details-bin", _details(Status(), WAIT_7)),), Answer(retry_after=7.5)),
+    ("RESOURCE_EXHAUSTED", (("google.rpc.retryinfo-bin", WAIT_7.SerializeToString()),), Answer(retry_after=7.5)),
+    ("UNAVAILABLE", (("grpc-status-details-bin", _details(DAY)),), Answer(retry_after=300)),
+    *((code, (), KEPT) for code in ("CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS")),
+    *((code, (), KEPT) for code in ("FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "INTERNAL", "DATA_LOSS")),
+]
+
+
+@pytest.mark.parametrize(("code", "trailers", "expected"), GRPC)
+def test_grpc_status_says_what_to_do(code: str, trailers: tuple[Any, ...], expected: Answer) -> None:
+    def refuse(_: str, __: bytes, context: grpc.ServicerContext) -> bytes:
+        context.set_trailing_metadata(trailers)
+        context.abort(grpc.StatusCode[code], "no")
+        raise AssertionError
+
+    with grpc_server(refuse) as endpoint:
+        answer = send(endpoint, "grpc")
+    advice = f": {expected.reason}" if expected.reason else ""
+    assert answer == Answer(**{**vars(expected), "reason": f"{code} no{advice}"})
+
+
+PARTIAL = ExportTraceServiceResponse()
+PARTIAL.partial_success.rejected_spans = 3
+PARTIAL.partial_success.error_message = "too old"
+BODIES = [
+    (b"", Answer(delivered=True)),
+    (b"\n\0", Answer(delivered=True)),
+    (PARTIAL.SerializeToString(), Answer(delivered=True, rejected=3, reason="too old")),
+    (b'{"partialSuccess":{}}', Answer(delivered=True)),
+    (b"OK", Answer(delivered=True)),
+]
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize(("body", "expected"), BODIES)
+def test_success_tells_how_many_were_rejected(protocol: str, body: bytes, expected: Answer) -> None:
+    with Server(body=body).running() as server, grpc_server(lambda *_: body) as endpoint:
+        assert send(endpoint if protocol == "grpc" else server.url, protocol) == expected
+
+
+@pytest.mark.parametrize("compression", ["gzip", "none"])
+@pytest.mark.parametrize("gzipped", [True, False])
+def test_request_arrives_as_it_was_given(compression: str, gzipped: bool) -> None:
+    sent: list[bytes] = []
+    given = gzip.compress(REQUEST) if gzipped else REQUEST
+
+    def take(_: str, request: bytes, __: Any) -> bytes:
+        sent.append(request)
+        return b""
+
+    with Server().running() as server, grpc_server(take) as endpoint:
+        for url, protocol in ((server.url, "http/protobuf"), (endpoint, "grpc")):
+            plan = ExportPlan(endpoint=url, protocol=protocol, compression=compression, headers={"x-key": "1"})
+            assert open_transport(plan).send(given, LONG, gzipped=gzipped) == Answer(delivered=True)
+    ((_, headers, body),) = server.requests
+    assert headers["content-type"] == "application/x-protobuf"
+    assert headers["x-key"] == "1"
+    assert ("content-encoding" in headers) == (gzipped or compression == "gzip")
+    assert (gzip.decompress(body) if "content-encoding" in headers else body) == REQUEST
+    assert body == given or not gzipped  # what is compressed already is not touched
+    assert sent == [REQUEST]
+
+
+def test_damaged_file_is_refused_over_grpc() -> None:
+    with grpc_server(lambda *_: b"") as endpoint:
+        for damaged in (b"no gzip", gzip.compress(REQUEST)[:-9]):
+            plan = ExportPlan(endpoint=endpoint)
+            assert open_transport(plan).send(damaged, LONG, gzipped=True) == Answer(refused=True, reason="damaged")
+
+
+@pytest.mark.parametrize(
+    ("signal", "path", "method"),
+    [
+        (TRACES, "/x/v1/traces?key=a%20b", "/opentelemetry.proto.collector.trace.v1.TraceService/Export"),
+        (METRICS, "/x/v1/metrics?key=a%20b", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"),
+        (LOGS, "/x/v1/logs?key=a%20b", "/opentelemetry.proto.collector.logs.v1.LogsService/Export"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Signal) else "",
+)
+def test_each_signal_goes_to_its_own_address(signal: Signal, path: str, method: str) -> None:
+    called: list[str] = []
+
+    def take(method: str, *_: Any) -> bytes:
+        called.append(method)
+        return b""
+
+    with Server().running() as server, grpc_server(take) as endpoint:
+        url = server.url.replace("/v1/traces", "/x/v1/traces?key=a%20b")
+        for plan in (ExportPlan(endpoint=url, protocol="http/protobuf"), ExportPlan(endpoint=endpoint)):
+            assert open_transport(plan, signal).send(REQUEST, LONG).delivered
+    assert [request[0] for request in server.requests] == [path]
+    assert called == [method]
+
+
+def test_address_of_traces_alone_tells_nothing_about_metrics() -> None:
+    with pytest.raises(ValueError, match="no address for metrics"):
+        open_transport(ExportPlan(endpoint="http://c/ingest", protocol="http/protobuf"), METRICS)
+
+
+class Authority:
+    """Signs certificates for 127.0.0.1 and ::1, and writes them as PEM files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test authority")])
+        self.file = self._write("ca.pem", self._sign(self._name, self._key, is_authority=True))
+
+    def issue(self, name: str) -> tuple[str, str]:
+        """The files of a certificate and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._sign(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]), key)
+        pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        return self._write(f"{name}.pem", certificate), self._write(f"{name}.key", key.private_bytes(*pem))
+
+    def _write(self, name: str, content: bytes) -> str:
+        (self._folder / name).write_bytes(content)
+        return str(self._folder / name)
+
+    def _sign(self, subject: x509.Name, key: Any, *, is_authority: bool = False) -> bytes:
+        now = dt.datetime.now(dt.timezone.utc)
+        hosts = [x509.IPAddress(ipaddress.ip_address(host)) for host in ("127.0.0.1", "::1")]
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        )
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority")
+
+
+@contextmanager
+def secure(protocol: str, authority: Authority, *, asks: bool = False) -> Iterator[str]:
+    """The endpoint of a TLS server; ``asks``: it wants to see a certificate of its authority."""
+    certificate, key = authority.issue("server")
+    if protocol == "grpc":
+        files = [(Path(key).read_bytes(), Path(certificate).read_bytes())]
+        root = Path(authority.file).read_bytes() if asks else None
+        with grpc_server(lambda *_: b"", grpc.ssl_server_credentials(files, root, asks)) as endpoint:
+            yield endpoint
+        return
+    server = Server()
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.tls.load_cert_chain(certificate, key)
+    if asks:
+        server.tls.load_verify_locations(authority.file)
+        server.tls.verify_mode = ssl.CERT_REQUIRED
+    with server.running():
+        yield server.url
+
+
+PROTOCOLS = pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+
+
+@PROTOCOLS
+def test_tls_trusts_the_named_authority_alone(protocol: str, authority: Authority, tmp_path: Path) -> None:
+    with secure(protocol, authority) as endpoint:
+        assert send(endpoint, protocol, certificate=authority.file) == Answer(delivered=True)
+        for wrong in ("", Authority(tmp_path / "other").file):
+            answer = send(endpoint, protocol, certificate=wrong)
+            assert (answer.delivered, answer.refused, answer.misconfigured) == (False, False, True)
+            assert "set export.certificate to the authority" in answer.reason
+
+
+@PROTOCOLS
+def test_mutual_tls_shows_our_certificate(protocol: str, authority: Authority) -> None:
+    certificate, key = authority.issue("client")
+    both = Path(certificate).with_name("both.pem")
+    both.write_bytes(Path(certificate).read_bytes() + Path(key).read_bytes())
+    with secure(protocol, authority, asks=True) as endpoint:
+        ours = {"client_certificate": certificate, "client_key": key}
+        assert send(endpoint, protocol, certificate=authority.file, **ours) == Answer(delivered=True)
+        assert send(endpoint, protocol, certificate=authority.file, client_certificate=str(both)).delivered
+        answer = send(endpoint, protocol, certificate=authority.file)
+        assert (answer.delivered, answer.refused, answer.too_large) == (False, False, False)
+
+
+@PROTOCOLS
+def test_certificate_file_is_looked_for_again(protocol: str, authority: Authority, tmp_path: Path) -> None:
+    later = tmp_path / "later.pem"
+    with secure(protocol, authority) as endpoint:
+        transport = open_transport(ExportPlan(endpoint=endpoint, protocol=protocol, certificate=str(later)))
+        missing = transport.send(REQUEST, LONG)
+        later.write_text("no certificate")
+        useless = transport.send(REQUEST, LONG)
+        later.write_bytes(Path(authority.file).read_bytes())
+        assert transport.send(REQUEST, LONG) == Answer(delivered=True)
+    for answer in (missing, useless):
+        assert (answer.misconfigured, answer.delivered) == (True, False)
+        assert answer.reason.startswith("export.certificate: ")
+    assert str(later) in missing.reason
+
+
+def test_key_with_a_password_does_not_ask_on_the_terminal(authority: Authority, tmp_path: Path) -> None:
+    certificate, key = authority.issue("client")
+    secret = tmp_path / "secret.key"
+    private = serialization.load_pem_private_key(Path(key).read_bytes(), None)
+    encryption = serialization.BestAvailableEncryption(b"hush")
+    secret.write_bytes(private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+    answer = send("https://127.0.0.1:1", client_certificate=certificate, client_key=str(secret))
+    assert answer.misconfigured
+    assert "protected by a password" in answer.reason
+
+
+def test_http_connection_is_kept() -> None:
+    with Server().running() as server:
+        transport = open_transport(ExportPlan(endpoint=server.url, protocol="http/protobuf"))
+        assert all(transport.send(REQUEST, LONG).delivered for _ in range(5))
+        assert (len(server.requests), server.connections) == (5, 1)
+
+
+def test_connection_that_the_server_has_closed_is_opened_anew() -> None:
+    server = Server()
+    server.is_generous = False
+    with server.running():
+        transport = open_transport(ExportPlan(endpoint=server.url, protocol="http/protobuf"))
+        assert all(transport.send(REQUEST, LONG).delivered for _ in range(3))
+        assert (len(server.requests), server.connections) == (3, 3)
+
+
+def test_connection_that_the_server_closes_instead_of_answering_is_no_success() -> None:
+    server = Server()
+    server.answer = lambda handler: handler.connection.shutdown(socket.SHUT_RDWR)  # type: ignore[method-assign]  # a server of this test's own
+    with server.running():
+        answer = send(server.url)
+    assert answer == Answer(reason=answer.reason)
+    assert answer.reason.startswith("RemoteDisconnected")
+
+
+class Slow(Server):
+    """Drips for ever, byte by byte: ``before`` the status line is through, or in the body after it."""
+
+    def __init__(self, *, before: bool) -> None:
+        super().__init__()
+        self._before = before
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        start = b"HTTP/1.1 " if self._before else b"HTTP/1.1 200 OK\r\n\r\n"
+        handler.wfile.write(start)
+        stop = threading.Event()
+        while not stop.wait(0.01):
+            handler.wfile.write(b" ")
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("before", [True, False])
+def test_server_that_drips_is_cut_off(before: bool, tls: bool, authority: Authority) -> None:
+    server = Slow(before=before)
+    if tls:
+        server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.tls.load_cert_chain(*authority.issue("server"))
+    with server.running():
+        transport = open_transport(
+            ExportPlan(endpoint=server.url, protocol="http/protobuf", certificate=authority.file)
+        )
+        for _ in range(2):  # a connection that was cut off is not used again
+            answer = transport.send(REQUEST, 0.3)
+            assert answer == Answer(delivered=not before, reason=answer.reason)
+            assert answer.reason.startswith("TimeoutError: ") == before
+        assert server.connections == 2
+
+
+def test_answer_without_end_is_not_read() -> None:
+    server = Server()
+    server.answer = lambda handler: _pour(handler)  # type: ignore[method-assign]  # a server of this test's own
+    with server.running():
+        assert send(server.url) == Answer(delivered=True)
+
+
+def _pour(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        handler.wfile.write(b"\xff" * 65536)
+
+
+@PROTOCOLS
+def test_server_that_accepts_and_says_nothing_costs_the_timeout(protocol: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        answer = send(f"http://127.0.0.1:{silent.getsockname()[1]}", protocol, timeout=0.3)
+    assert answer == Answer(reason=answer.reason)
+    assert answer.reason.startswith(("TimeoutError: timed out", "DEADLINE_EXCEEDED"))
+
+
+def test_collector_that_is_back_is_found_at_the_next_try_over_grpc() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+    transport = open_transport(ExportPlan(endpoint=f"http://127.0.0.1:{port}"))
+    assert all("UNAVAILABLE" in transport.send(REQUEST, LONG).reason for _ in range(10))
+    with grpc_server(lambda *_: b"", address=f"127.0.0.1:{port}"):
+        assert transport.send(REQUEST, LONG) == Answer(delivered=True)
+
+
+@PROTOCOLS
+def test_proxies_are_not_used(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with Server().running() as server, grpc_server(lambda *_: b"") as endpoint:
+        assert send(endpoint if protocol == "grpc" else server.url, protocol).delivered
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
+@PROTOCOLS
+def test_ipv6_address_is_understood(protocol: str) -> None:
+    with Server().running("::1") as server, grpc_server(lambda *_: b"", address="[::1]:0") as endpoint:
+        assert send(endpoint if protocol == "grpc" else server.url, protocol).delivered
+
+
+@pytest.mark.parametrize(
+    ("protocol", "header"),
+    [
+        ("grpc", ("x-key", "hush\r\nx: y")),
+        ("grpc", ("x key", "hush")),
+        ("grpc", ("x-key", "hush€")),
+        ("http/protobuf", ("x-key", "hush\r\nx: y")),
+        ("http/protobuf", ("x-key", "hush€")),
+    ],
+)
+def test_header_that_cannot_be_sent_is_said_without_its_value(protocol: str, header: tuple[str, str]) -> None:
+    with Server().running() as server, grpc_server(lambda *_: b"") as endpoint:
+        answer = send(endpoint if protocol == "grpc" else server.url, protocol, headers=dict([header]))
+    assert answer.misconfigured
+    assert "check export.headers" in answer.reason
+    assert "hush" not in answer.reason
+
+
+def test_instrumentation_of_grpc_does_not_see_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    @functools.wraps(grpc.insecure_channel)
+    def instrumented(*_: Any) -> grpc.Channel:
+        raise AssertionError
+
+    monkeypatch.setattr(grpc, "insecure_channel", instrumented)
+    with grpc_server(lambda *_: b"") as endpoint:
+        assert send(endpoint, "grpc").delivered
+
+
+@pytest.mark.parametrize("error", [TimeoutError, OSError, ValueError])
+def test_exception_of_the_applications_signal_handler_goes_through(error: type[Exception]) -> None:
+    import signal
+
+    def handler(*_: Any) -> None:
+        raise error("of the application")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(error, match="of the application"):
+                send(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    finally:
+        signal.signal(signal.SIGALRM, before)
