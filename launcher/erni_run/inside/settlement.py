@@ -1,0 +1,213 @@
+"""When is a local trace complete? Once every span of it that was started here has ended and been delivered.
+
+The application's threads only note what happens: one append to a deque, without a lock. Whoever delivers spans does the
+counting, when it reports what became of them. Nothing here knows of spans, clocks of the system or the network.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from _thread import allocate_lock
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, TypeVar
+
+Outcome = Literal["complete", "lost_spans", "abandoned", "untracked"]
+"""``lost_spans``: at least one was rejected or dropped. ``abandoned``: at least one has never ended. ``untracked``: it
+is not known here, for there were too many traces at a time, or the spans wait on disk for whoever delivers them.
+"""
+
+Fate = Literal["delivered", "lost", "kept"]
+"""What became of a span; ``kept``: it is on disk, and out of this process's hands."""
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds
+_NOTED = 65_536  # of each kind may be noted before they are counted
+_NAMES = 64
+_OTHER = "other"
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Durations:
+    """A histogram of seconds: ``buckets[i]`` are those up to ``BOUNDS[i]``, the last all others."""
+
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    total: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one that took ``seconds``."""
+        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+
+
+@dataclass
+class Totals:
+    """Since the process began: spans ``started`` and ``ended``; traces ``settled``, by outcome and name of the local
+    root, and how long those roots took.
+    """
+
+    started: int = 0
+    ended: int = 0
+    settled: Counter[tuple[Outcome, str]] = field(default_factory=Counter)
+    durations: dict[tuple[Outcome, str], Durations] = field(default_factory=dict)
+
+
+class _Trace:
+    __slots__ = ("ended", "kept", "lost", "name", "roots", "settled", "since", "started", "touched", "until")
+
+    def __init__(self, name: str, since: float) -> None:
+        self.name = name
+        self.since = self.touched = self.until = since  # seconds of the clock
+        self.started = self.ended = self.settled = self.lost = self.kept = 0
+        self.roots = 0  # local roots that have not ended
+
+
+class Settlement:
+    """Follows at most ``capacity`` traces at a time.
+
+    A trace whose root has ended is given up when nothing has happened in it for ``grace`` seconds, any other after
+    ``idle`` seconds.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        capacity: int = 8192,
+        grace: float = 30.0,
+        idle: float = 900.0,
+    ) -> None:
+        self._clock = clock
+        self._capacity = capacity
+        self._grace = grace
+        self._idle = idle
+        self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin)
+
+    def _begin(self) -> None:
+        """A process's own state: what the parent has started, the parent counts."""
+        self._counting = allocate_lock()
+        self._totals = Totals()
+        self._names: set[str] = set()
+        self._traces: dict[int, _Trace] = {}
+        self._roots: deque[tuple[int, str, float]] = deque(maxlen=_NOTED)
+        self._starts: deque[int] = deque(maxlen=_NOTED)
+        self._root_ends: deque[tuple[int, float]] = deque(maxlen=_NOTED)
+        self._ends: deque[int] = deque(maxlen=_NOTED)
+
+    def started(self, trace_id: int, name: str, is_root: bool) -> None:
+        """A sampled span has started; ``is_root``: it has no parent in this process."""
+        if is_root:
+            self._roots.append((trace_id, name, self._clock()))
+        else:
+            self._starts.append(trace_id)
+
+    def ended(self, trace_id: int, is_root: bool) -> None:
+        """A sampled span has ended. To be called before the span is handed over for delivery."""
+        if is_root:
+            self._root_ends.append((trace_id, self._clock()))
+        else:
+            self._ends.append(trace_id)
+
+    def settled(self, trace_ids: Iterable[int], fate: Fate) -> None:
+        """The spans that ``trace_ids`` belong to, one for each span, have met their ``fate``."""
+        with self._counting:
+            self._count()
+            now = self._clock()
+            for trace_id, spans in Counter(trace_ids).items():
+                if (trace := self._traces.get(trace_id)) is not None:
+                    trace.touched = now
+                    trace.settled += spans
+                    trace.lost += spans if fate == "lost" else 0
+                    trace.kept += spans if fate == "kept" else 0
+                    if trace.settled >= trace.started:
+                        self._settle(
+                            trace_id, "lost_spans" if trace.lost else "untracked" if trace.kept else "complete"
+                        )
+
+    def sweep(self, now: float) -> None:
+        """Settle the traces that nothing has happened in for too long at ``now``, in seconds of the clock."""
+        with self._counting:
+            self._count()
+            for trace_id, trace in list(self._traces.items()):
+                silent = now - trace.touched
+                is_over = not trace.roots and trace.ended <= trace.settled  # nothing is on its way
+                if silent > self._idle or (is_over and silent > self._grace):
+                    self._give_up(trace_id, trace)
+
+    def finish(self) -> None:
+        """Settle all traces: the process ends."""
+        with self._counting:
+            self._count()
+            for trace_id, trace in list(self._traces.items()):
+                self._give_up(trace_id, trace)
+
+    def snapshot(self) -> Totals:
+        """The totals as they are now."""
+        with self._counting:
+            self._count()
+            return copy.deepcopy(self._totals)
+
+    def _give_up(self, trace_id: int, trace: _Trace) -> None:
+        if trace.lost:
+            self._settle(trace_id, "lost_spans")
+        else:
+            self._settle(trace_id, "abandoned" if trace.ended < trace.started else "untracked")
+
+    def _count(self) -> None:
+        """Count what has been noted. Ends are taken first: whatever has ended by then is found among the starts."""
+        is_too_much = any(len(noted) == _NOTED for noted in (self._roots, self._starts, self._root_ends, self._ends))
+        ends, root_ends = Counter(_taken(self._ends)), list(_taken(self._root_ends))
+        starts, roots = Counter(_taken(self._starts)), list(_taken(self._roots))
+        self._totals.started += starts.total() + len(roots)
+        self._totals.ended += ends.total() + len(root_ends)
+        for trace_id, name, since in roots:
+            self._begin_trace(trace_id, name, since)
+        for trace_id, spans in starts.items():
+            if (trace := self._traces.get(trace_id)) is not None:
+                trace.started += spans
+        for trace_id, spans in ends.items():
+            if (trace := self._traces.get(trace_id)) is not None:
+                trace.ended += spans
+        for trace_id, until in root_ends:
+            self._end_root(trace_id, until)
+        if is_too_much:  # and some of it is forgotten
+            for trace_id in list(self._traces):
+                self._settle(trace_id, "untracked")
+
+    def _begin_trace(self, trace_id: int, name: str, since: float) -> None:
+        trace = self._traces.get(trace_id)
+        if trace is None:
+            if len(self._traces) >= self._capacity:
+                self._settle(next(iter(self._traces)), "untracked")
+            trace = self._traces[trace_id] = _Trace(name, since)
+        trace.started += 1
+        trace.roots += 1
+        trace.touched = since
+
+    def _end_root(self, trace_id: int, until: float) -> None:
+        trace = self._traces.get(trace_id)
+        if trace is not None:
+            trace.ended += 1
+            trace.roots -= 1
+            trace.touched = trace.until = until
+
+    def _settle(self, trace_id: int, outcome: Outcome) -> None:
+        trace = self._traces.pop(trace_id)
+        if len(self._names) < _NAMES:
+            self._names.add(trace.name)
+        key = (outcome, trace.name if trace.name in self._names else _OTHER)
+        self._totals.settled[key] += 1
+        if not trace.roots:
+            self._totals.durations.setdefault(key, Durations()).add(trace.until - trace.since)
+
+
+def _taken(noted: deque[_T]) -> Iterable[_T]:
+    """As many as are noted now, taken out; others may note more meanwhile."""
+    return islice(iter(noted.popleft, None), len(noted))

@@ -1,0 +1,194 @@
+"""When a local trace counts as complete, and as what otherwise. Time and losses are the test's own."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from erni_run.inside.settlement import BOUNDS, Settlement
+
+from tests.conftest import Workshop
+
+ROOT, CHILD, OTHER = True, False, 99
+T = 1 << 127 | 1  # a trace id
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settlement(clock: Clock) -> Settlement:
+    return Settlement(clock, capacity=4, grace=30, idle=900)
+
+
+STORIES = {
+    "all delivered": ("start root, start, end, end root, delivered 2", "complete"),
+    "delivered as they end": ("start root, start, end, delivered 1, end root, delivered 1", "complete"),
+    "child outlives its root": ("start root, start, end root, delivered 1, pass 20, end, delivered 1", "complete"),
+    "a child is lost": ("start root, start, end, end root, lost 1, delivered 1", "lost_spans"),
+    "the root is lost": ("start root, start, end, delivered 1, end root, lost 1", "lost_spans"),
+    "one waits on disk": ("start root, start, end, end root, kept 1, delivered 1", "untracked"),
+    "lost and on disk": ("start root, start, end, end root, kept 1, lost 1", "lost_spans"),
+    "a child never ends": ("start root, start, end root, delivered 1, pass 31", "abandoned"),
+    "a child never ends, the root is lost": ("start root, start, end root, lost 1, pass 31", "lost_spans"),
+    "the root never ends": ("start root, start, end, delivered 1, pass 901", "abandoned"),
+    "nothing is ever delivered": ("start root, end root, pass 901", "untracked"),
+    "two requests of one trace": ("start root, start root, end root, end root, delivered 2", "complete"),
+    "the root runs long": ("start root, pass 600, start, end, delivered 1, pass 600", ""),
+    "a child is still at work": ("start root, start, end root, delivered 1, pass 29", ""),
+    "delivery takes its time": ("start root, start, end, end root, delivered 1, pass 600", ""),
+    "the process ends with an open root": ("start root, finish", "abandoned"),
+    "the process ends with an open child": ("start root, start, end root, delivered 1, finish", "abandoned"),
+    "the process ends before all is delivered": ("start root, end root, finish", "untracked"),
+    "a root that was never seen": ("start, end, delivered 1, finish", ""),
+}
+
+
+def tell(settlement: Settlement, clock: Clock, story: str) -> None:
+    for step in story.split(", "):
+        match step.split():
+            case ["start", *root]:
+                settlement.started(T, "work", bool(root))
+            case ["end", *root]:
+                settlement.ended(T, bool(root))
+            case ["pass", seconds]:
+                clock.now += float(seconds)
+                settlement.sweep(clock.now)
+            case ["finish"]:
+                settlement.finish()
+            case [("delivered" | "lost" | "kept") as fate, spans]:
+                settlement.settled([T] * int(spans) + [OTHER], fate)  # type: ignore[arg-type]  # a Fate
+
+
+@pytest.mark.parametrize(("story", "outcome"), STORIES.values(), ids=STORIES)
+def test_trace_settles_once_as(story: str, outcome: str, settlement: Settlement, clock: Clock) -> None:
+    tell(settlement, clock, story)
+    expected = {(outcome, "work"): 1} if outcome else {}
+    assert settlement.snapshot().settled == expected
+    if outcome:
+        tell(settlement, clock, "delivered 1, pass 901, finish")
+        assert settlement.snapshot().settled == expected
+
+
+def test_spans_are_counted_whether_their_trace_is_followed_or_not(settlement: Settlement, clock: Clock) -> None:
+    tell(settlement, clock, "start root, start, start, end, end root")
+    settlement.started(OTHER, "unknown", CHILD)
+    totals = settlement.snapshot()
+    assert (totals.started, totals.ended) == (4, 2)
+
+
+def test_oldest_trace_is_given_up_when_there_are_too_many(settlement: Settlement) -> None:
+    for trace_id in range(6):
+        settlement.started(trace_id, f"trace {trace_id}", ROOT)
+    assert settlement.snapshot().settled == {("untracked", "trace 0"): 1, ("untracked", "trace 1"): 1}
+    for trace_id in range(6):
+        settlement.ended(trace_id, ROOT)
+    settlement.settled(range(6), "delivered")
+    assert settlement.snapshot().settled.total() == 6
+
+
+def test_flood_that_could_not_be_counted_makes_no_trace_complete() -> None:
+    settlement = Settlement()
+    settlement.started(T, "work", ROOT)
+    settlement.snapshot()
+    for _ in range(100_000):
+        settlement.started(T, "work", CHILD)
+    settlement.ended(T, ROOT)
+    settlement.settled([T], "delivered")
+    assert settlement.snapshot().settled == {("untracked", "work"): 1}
+
+
+def test_names_are_bounded() -> None:
+    settlement = Settlement()
+    for trace_id in range(200):
+        settlement.started(trace_id, f"GET /{trace_id}", ROOT)
+        settlement.ended(trace_id, ROOT)
+        settlement.settled([trace_id], "delivered")
+    settled = settlement.snapshot().settled
+    assert len(settled) == 65
+    assert settled["complete", "other"] == 136
+
+
+@pytest.mark.parametrize(("seconds", "bucket"), [(0.0, 0), (0.005, 0), (0.006, 1), (300.0, 14), (301.0, 15)])
+def test_duration_is_that_of_the_local_root(seconds: float, bucket: int, settlement: Settlement, clock: Clock) -> None:
+    clock.now = 0.0
+    settlement.started(T, "work", ROOT)
+    clock.now = seconds
+    settlement.ended(T, ROOT)
+    clock.now += 7  # delivery takes a while
+    settlement.settled([T], "delivered")
+    durations = settlement.snapshot().durations["complete", "work"]
+    assert durations.total == seconds
+    assert durations.buckets == [int(i == bucket) for i in range(len(BOUNDS) + 1)]
+
+
+def test_threads_need_no_lock(settlement: Settlement) -> None:
+    """Each trace runs on two threads; a third delivers what has ended meanwhile."""
+    settlement = Settlement()
+    ended: list[int] = []
+    is_over = threading.Event()
+
+    def child(trace_id: int) -> None:
+        for _ in range(20):
+            settlement.started(trace_id, "child", CHILD)
+            settlement.ended(trace_id, CHILD)
+            ended.append(trace_id)
+
+    def run(first: int) -> None:
+        for trace_id in range(first, first + 40):
+            settlement.started(trace_id, "root", ROOT)
+            helper = threading.Thread(target=child, args=(trace_id,))
+            helper.start()
+            child(trace_id)
+            helper.join()
+            settlement.ended(trace_id, ROOT)
+            ended.append(trace_id)
+
+    def deliver() -> None:
+        while not is_over.is_set() or ended:
+            batch = ended[:]
+            del ended[: len(batch)]
+            settlement.settled(batch, "delivered")
+
+    workers = [threading.Thread(target=run, args=(1000 * number,)) for number in range(3)]
+    sender = threading.Thread(target=deliver)
+    for thread in (*workers, sender):
+        thread.start()
+    for thread in workers:
+        thread.join()
+    is_over.set()
+    sender.join()
+    totals = settlement.snapshot()
+    assert totals.settled == {("complete", "root"): 120}
+    assert totals.started == totals.ended == 120 * 41
+
+
+FORKS = """
+import os
+from erni_run.inside.settlement import Settlement
+
+settlement = Settlement()
+settlement.started(1, "work", True)
+settlement.snapshot()
+settlement.started(2, "work", True)
+child = os.fork()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+settlement.finish()
+print(settlement.snapshot().started, end=" ", flush=True)
+"""
+
+
+def test_forked_child_counts_its_own(workshop: Workshop) -> None:
+    done = workshop.run("python", "-c", FORKS)
+    assert (done.stdout, done.stderr) == ("0 2 ", "")
