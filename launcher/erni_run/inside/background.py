@@ -50,6 +50,8 @@ class Background:
             return True  # another thread, or this one beneath a signal handler, is just doing it
         try:
             if not self.is_running:
+                import threading  # noqa: F401  # whoever imports it first is the main thread to it, which ours is not
+
                 start_new_thread(self._run, (self._alarm,))
                 self.is_running = True
         except RuntimeError:
