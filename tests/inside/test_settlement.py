@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from erni_run.inside.settlement import BOUNDS, Settlement
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.conftest import Workshop
 
@@ -31,16 +32,19 @@ def settlement(clock: Clock) -> Settlement:
     return Settlement(clock, capacity=4, grace=30, idle=900)
 
 
+def encoded(*trace_ids: int) -> list[bytes]:
+    """A span of each trace, as it is delivered."""
+    return [Span(trace_id=trace_id.to_bytes(16, "big"), name="work").SerializeToString() for trace_id in trace_ids]
+
+
 STORIES = {
     "all delivered": ("start root, start, end, end root, delivered 2", "complete"),
     "delivered as they end": ("start root, start, end, delivered 1, end root, delivered 1", "complete"),
     "child outlives its root": ("start root, start, end root, delivered 1, pass 20, end, delivered 1", "complete"),
-    "a child is lost": ("start root, start, end, end root, lost 1, delivered 1", "lost_spans"),
-    "the root is lost": ("start root, start, end, delivered 1, end root, lost 1", "lost_spans"),
-    "one waits on disk": ("start root, start, end, end root, kept 1, delivered 1", "untracked"),
-    "lost and on disk": ("start root, start, end, end root, kept 1, lost 1", "lost_spans"),
+    "a child is lost": ("start root, start, end, end root, rejected 1, delivered 1", "lost_spans"),
+    "the root is lost": ("start root, start, end, delivered 1, end root, dropped 1", "lost_spans"),
     "a child never ends": ("start root, start, end root, delivered 1, pass 31", "abandoned"),
-    "a child never ends, the root is lost": ("start root, start, end root, lost 1, pass 31", "lost_spans"),
+    "a child never ends, the root is lost": ("start root, start, end root, dropped 1, pass 31", "lost_spans"),
     "the root never ends": ("start root, start, end, delivered 1, pass 901", "abandoned"),
     "nothing is ever delivered": ("start root, end root, pass 901", "untracked"),
     "two requests of one trace": ("start root, start root, end root, end root, delivered 2", "complete"),
@@ -66,8 +70,8 @@ def tell(settlement: Settlement, clock: Clock, story: str) -> None:
                 settlement.sweep(clock.now)
             case ["finish"]:
                 settlement.finish()
-            case [("delivered" | "lost" | "kept") as fate, spans]:
-                settlement.settled([T] * int(spans) + [OTHER], fate)  # type: ignore[arg-type]  # a Fate
+            case [("delivered" | "rejected" | "dropped") as outcome, spans]:
+                settlement.settled(encoded(*[T] * int(spans), OTHER), outcome, "why")
 
 
 @pytest.mark.parametrize(("story", "outcome"), STORIES.values(), ids=STORIES)
@@ -93,7 +97,7 @@ def test_oldest_trace_is_given_up_when_there_are_too_many(settlement: Settlement
     assert settlement.snapshot().settled == {("untracked", "trace 0"): 1, ("untracked", "trace 1"): 1}
     for trace_id in range(6):
         settlement.ended(trace_id, ROOT)
-    settlement.settled(range(6), "delivered")
+    settlement.settled(encoded(*range(6)), "delivered")
     assert settlement.snapshot().settled.total() == 6
 
 
@@ -104,7 +108,7 @@ def test_flood_that_could_not_be_counted_makes_no_trace_complete() -> None:
     for _ in range(100_000):
         settlement.started(T, "work", CHILD)
     settlement.ended(T, ROOT)
-    settlement.settled([T], "delivered")
+    settlement.settled(encoded(T), "delivered")
     assert settlement.snapshot().settled == {("untracked", "work"): 1}
 
 
@@ -113,7 +117,7 @@ def test_names_are_bounded() -> None:
     for trace_id in range(200):
         settlement.started(trace_id, f"GET /{trace_id}", ROOT)
         settlement.ended(trace_id, ROOT)
-        settlement.settled([trace_id], "delivered")
+        settlement.settled(encoded(trace_id), "delivered")
     settled = settlement.snapshot().settled
     assert len(settled) == 65
     assert settled["complete", "other"] == 136
@@ -126,7 +130,7 @@ def test_duration_is_that_of_the_local_root(seconds: float, bucket: int, settlem
     clock.now = seconds
     settlement.ended(T, ROOT)
     clock.now += 7  # delivery takes a while
-    settlement.settled([T], "delivered")
+    settlement.settled(encoded(T), "delivered")
     durations = settlement.snapshot().durations["complete", "work"]
     assert durations.total == seconds
     assert durations.buckets == [int(i == bucket) for i in range(len(BOUNDS) + 1)]
@@ -158,7 +162,7 @@ def test_threads_need_no_lock(settlement: Settlement) -> None:
         while not is_over.is_set() or ended:
             batch = ended[:]
             del ended[: len(batch)]
-            settlement.settled(batch, "delivered")
+            settlement.settled(encoded(*batch), "delivered")
 
     workers = [threading.Thread(target=run, args=(1000 * number,)) for number in range(3)]
     sender = threading.Thread(target=deliver)

@@ -12,18 +12,15 @@ import time
 from _thread import allocate_lock
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, TypeVar
 
 Outcome = Literal["complete", "lost_spans", "abandoned", "untracked"]
 """``lost_spans``: at least one was rejected or dropped. ``abandoned``: at least one has never ended. ``untracked``: it
-is not known here, for there were too many traces at a time, or the spans wait on disk for whoever delivers them.
+is not known here, for there were too many traces at a time, or spans still wait on disk for whoever delivers them.
 """
-
-Fate = Literal["delivered", "lost", "kept"]
-"""What became of a span; ``kept``: it is on disk, and out of this process's hands."""
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)  # seconds
 _NOTED = 65_536  # of each kind may be noted before they are counted
@@ -59,12 +56,12 @@ class Totals:
 
 
 class _Trace:
-    __slots__ = ("ended", "kept", "lost", "name", "roots", "settled", "since", "started", "touched", "until")
+    __slots__ = ("ended", "lost", "name", "roots", "settled", "since", "started", "touched", "until")
 
     def __init__(self, name: str, since: float) -> None:
         self.name = name
         self.since = self.touched = self.until = since  # seconds of the clock
-        self.started = self.ended = self.settled = self.lost = self.kept = 0
+        self.started = self.ended = self.settled = self.lost = 0
         self.roots = 0  # local roots that have not ended
 
 
@@ -93,6 +90,7 @@ class Settlement:
     def _begin(self) -> None:
         """A process's own state: what the parent has started, the parent counts."""
         self._counting = allocate_lock()
+        self._is_over = False
         self._totals = Totals()
         self._names: set[str] = set()
         self._traces: dict[int, _Trace] = {}
@@ -103,6 +101,8 @@ class Settlement:
 
     def started(self, trace_id: int, name: str, is_root: bool) -> None:
         """A sampled span has started; ``is_root``: it has no parent in this process."""
+        if self._is_over:
+            return
         if is_root:
             self._roots.append((trace_id, name, self._clock()))
         else:
@@ -110,26 +110,25 @@ class Settlement:
 
     def ended(self, trace_id: int, is_root: bool) -> None:
         """A sampled span has ended. To be called before the span is handed over for delivery."""
+        if self._is_over:
+            return
         if is_root:
             self._root_ends.append((trace_id, self._clock()))
         else:
             self._ends.append(trace_id)
 
-    def settled(self, trace_ids: Iterable[int], fate: Fate) -> None:
-        """The spans that ``trace_ids`` belong to, one for each span, have met their ``fate``."""
+    def settled(self, spans: Sequence[bytes], outcome: str, reason: str = "") -> None:  # noqa: ARG002  # a Watcher's
+        """``spans``, encoded as OTLP has it, were "delivered", or otherwise lost."""
         with self._counting:
             self._count()
             now = self._clock()
-            for trace_id, spans in Counter(trace_ids).items():
+            for trace_id, known in Counter(map(_trace_id, spans)).items():
                 if (trace := self._traces.get(trace_id)) is not None:
                     trace.touched = now
-                    trace.settled += spans
-                    trace.lost += spans if fate == "lost" else 0
-                    trace.kept += spans if fate == "kept" else 0
+                    trace.settled += known
+                    trace.lost += 0 if outcome == "delivered" else known
                     if trace.settled >= trace.started:
-                        self._settle(
-                            trace_id, "lost_spans" if trace.lost else "untracked" if trace.kept else "complete"
-                        )
+                        self._settle(trace_id, "lost_spans" if trace.lost else "complete")
 
     def sweep(self, now: float) -> None:
         """Settle the traces that nothing has happened in for too long at ``now``, in seconds of the clock."""
@@ -147,6 +146,13 @@ class Settlement:
             self._count()
             for trace_id, trace in list(self._traces.items()):
                 self._give_up(trace_id, trace)
+
+    def stop(self) -> None:
+        """Follow nothing any more: nobody wants to know."""
+        self._is_over = True
+        with self._counting:
+            self._count()
+            self._traces.clear()
 
     def snapshot(self) -> Totals:
         """The totals as they are now."""
@@ -211,3 +217,8 @@ class Settlement:
 def _taken(noted: deque[_T]) -> Iterable[_T]:
     """As many as are noted now, taken out; others may note more meanwhile."""
     return islice(iter(noted.popleft, None), len(noted))
+
+
+def _trace_id(span: bytes) -> int:
+    """The first field of an encoded span: its tag, 16 as its length, and the id (opentelemetry/proto/trace/v1)."""
+    return int.from_bytes(span[2:18], "big")

@@ -1,0 +1,274 @@
+"""What tracing reports about itself: names and numbers, when, and what becomes of it where nobody takes metrics."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from erni_run.inside.metrics.report import Moment, request
+from erni_run.inside.settlement import Settlement
+from erni_run.plan import ExportPlan
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.semconv._incubating.metrics import otel_metrics
+
+from tests.conftest import Workshop
+from tests.servers import Server, grpc_server
+
+RESOURCE = Resource()
+RESOURCE.attributes.add(key="service.name").value.string_value = "shop"
+
+Points = dict[tuple[str, str], Any]
+
+
+@dataclass
+class Spans:
+    delivered: int = 90
+    rejected: Mapping[str, int] = field(default_factory=lambda: {"partial success": 2, "INVALID_ARGUMENT": 1})
+    dropped: Mapping[str, int] = field(default_factory=lambda: {"memory full": 1, "size": 3, "not encodable": 4})
+    pending: int = 5
+
+
+def read(body: bytes) -> Points:
+    """Value, or (count, sum), by the metric's name and its points' telling attributes."""
+    (of_process,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    assert of_process.resource == RESOURCE
+    (ours,) = of_process.scope_metrics
+    assert ours.scope.name == "erni_run"
+    points: Points = {}
+    for metric in ours.metrics:
+        for point in getattr(metric, metric.WhichOneof("data")).data_points:
+            attributes = {pair.key: pair.value.string_value for pair in point.attributes}
+            telling = [value for key, value in attributes.items() if key.startswith(("error.type", "erni."))]
+            value = (point.count, point.sum) if metric.HasField("histogram") else point.as_int
+            points[metric.name, " ".join(telling)] = value
+    return points
+
+
+def encoded(trace_id: int) -> bytes:
+    return bytes(Span(trace_id=trace_id.to_bytes(16, "big")).SerializeToString())
+
+
+def made(protocol: str = "grpc") -> bytes:
+    settlement = Settlement(lambda: 0.0)
+    for trace_id in range(3):
+        settlement.started(trace_id, "work", True)
+        settlement.started(trace_id, "part", False)
+    for trace_id in range(2):
+        settlement.ended(trace_id, False)
+        settlement.ended(trace_id, True)
+        settlement.settled([encoded(trace_id)] * 2, "delivered" if trace_id else "rejected")
+    plan = ExportPlan(endpoint="https://collector:4318/v1/traces?key=hush", protocol=protocol)
+    moment = Moment(since=1, now=2, spans=Spans(), traces=settlement.snapshot())
+    return request(plan, RESOURCE.SerializeToString(), moment)
+
+
+def test_numbers_add_up() -> None:
+    points = read(made())
+    assert points == {
+        ("otel.sdk.span.started", ""): 6,
+        ("otel.sdk.span.live", ""): 2,
+        ("otel.sdk.processor.span.processed", ""): 93,
+        ("otel.sdk.processor.span.processed", "queue_full"): 4,
+        ("otel.sdk.processor.span.processed", "not_encodable"): 4,
+        ("otel.sdk.processor.span.queue.size", ""): 5,
+        ("otel.sdk.exporter.span.exported", ""): 90,
+        ("otel.sdk.exporter.span.exported", "rejected"): 2,
+        ("otel.sdk.exporter.span.exported", "INVALID_ARGUMENT"): 1,
+        ("erni.trace.settled", "complete work"): 1,
+        ("erni.trace.settled", "lost_spans work"): 1,
+        ("erni.trace.duration", "complete work"): (1, 0.0),
+        ("erni.trace.duration", "lost_spans work"): (1, 0.0),
+    }
+
+
+CONVENTIONS = [
+    otel_metrics.create_otel_sdk_span_started,
+    otel_metrics.create_otel_sdk_span_live,
+    otel_metrics.create_otel_sdk_processor_span_processed,
+    otel_metrics.create_otel_sdk_processor_span_queue_size,
+    otel_metrics.create_otel_sdk_exporter_span_exported,
+]
+
+
+@pytest.mark.parametrize("create", CONVENTIONS)
+def test_name_unit_and_kind_are_those_of_the_conventions(create: Callable[[Any], Any]) -> None:
+    provider = MeterProvider(shutdown_on_exit=False)
+    expected = create(provider.get_meter("test"))
+    (of_process,) = ExportMetricsServiceRequest.FromString(made()).resource_metrics
+    (metric,) = (metric for metric in of_process.scope_metrics[0].metrics if metric.name == expected.name)
+    assert metric.unit == expected.unit
+    assert metric.sum.is_monotonic == (type(expected).__name__ in {"Counter", "_Counter"})
+    assert metric.sum.aggregation_temporality == AGGREGATION_TEMPORALITY_CUMULATIVE
+    assert all((point.start_time_unix_nano, point.time_unix_nano) == (1, 2) for point in metric.sum.data_points)
+    provider.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "kind"), [("grpc", "otlp_grpc_span_exporter"), ("http/protobuf", "otlp_http_span_exporter")]
+)
+def test_exporter_is_named_with_its_server_and_without_secrets(protocol: str, kind: str) -> None:
+    body = made(protocol)
+    (of_process,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    (exported,) = (m for m in of_process.scope_metrics[0].metrics if m.name == "otel.sdk.exporter.span.exported")
+    attributes = {pair.key: pair.value for pair in exported.sum.data_points[0].attributes}
+    assert attributes["otel.component.type"].string_value == kind
+    assert attributes["otel.component.name"].string_value == f"{kind}/0"
+    assert attributes["server.address"].string_value == "collector"
+    assert attributes["server.port"].int_value == 4318
+    assert b"hush" not in body
+
+
+PROGRAM = """
+import os, sys
+from dataclasses import dataclass, field
+from erni_run.inside.metrics.reporter import Reporter
+from erni_run.inside.settlement import Settlement
+from erni_run.plan import ExportPlan, MetricsPlan
+
+class Spans:
+    delivered = pending = 0
+    rejected = dropped = {{}}
+
+url, protocol, enabled, every = sys.argv[1:]
+resource = {resource!r}
+settlement = Settlement()
+reporter = Reporter(ExportPlan(endpoint=url, protocol=protocol), MetricsPlan(enabled=enabled, every=float(every)),
+                    lambda: resource, lambda: Spans, settlement)
+
+def span():
+    settlement.started(1, "work", True)
+    settlement.ended(1, True)
+    settlement.settled([b"\\x0a\\x10" + bytes(15) + b"\\x01"], "delivered")
+    Spans.delivered += 1
+
+span()
+reporter.start()
+for line in sys.stdin:
+    exec(line)
+reporter.finish(5)
+"""
+
+
+class Metrics(Server):
+    """Takes metrics over both protocols, or refuses them; ``reports`` is what it was sent."""
+
+    def __init__(self, *, takes: bool = True) -> None:
+        super().__init__(200 if takes else 404)
+        self._takes = takes
+        self.reports: list[bytes] = []
+        self.arrived = threading.Semaphore(0)
+
+    def answer(self, handler: Any) -> None:
+        assert handler.path == "/v1/metrics"
+        self._keep(gzip.decompress(self.requests[-1][2]))
+        super().answer(handler)
+
+    def answer_call(self, method: str, body: bytes, context: grpc.ServicerContext) -> bytes:
+        assert method == "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
+        self._keep(body)
+        if not self._takes:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "no metrics")
+        return b""
+
+    def _keep(self, report: bytes) -> None:
+        self.reports.append(report)
+        self.arrived.release()
+
+    def has(self, reports: int) -> None:
+        """Wait until as many more have come."""
+        for _ in range(reports):
+            assert self.arrived.acquire(timeout=30)
+
+
+def start(workshop: Workshop, url: str, protocol: str, enabled: str, every: float) -> Any:
+    workshop.write("reports.py", PROGRAM.format(resource=RESOURCE.SerializeToString()))
+    return workshop.start("python", "reports.py", url, protocol, enabled, str(every), stdin=-1)
+
+
+PROTOCOLS = pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+
+
+@PROTOCOLS
+def test_reports_go_out_regularly_and_at_the_end(workshop: Workshop, protocol: str) -> None:
+    metrics = Metrics()
+    with metrics.running() as server, grpc_server(metrics.answer_call) as endpoint:
+        url = endpoint if protocol == "grpc" else server.url
+        with start(workshop, url, protocol, "auto", 0.05) as process:
+            metrics.has(2)
+            out, err = process.communicate("span()\nreporter._background._every = 3600\n", timeout=30)
+    assert (out, err, process.returncode) == ("", "", 0)
+    first, last = read(metrics.reports[0]), read(metrics.reports[-1])
+    assert first["otel.sdk.exporter.span.exported", ""] == 1
+    assert last["otel.sdk.exporter.span.exported", ""] == 2
+    assert last["erni.trace.settled", "complete work"] == 2
+
+
+@PROTOCOLS
+@pytest.mark.parametrize(
+    ("enabled", "said"), [("auto", ""), ("true", "erni-run: {url} takes no metrics: {reason}: check export.endpoint\n")]
+)
+def test_collector_without_metrics_is_left_alone(workshop: Workshop, protocol: str, enabled: str, said: str) -> None:
+    metrics = Metrics(takes=False)
+    with metrics.running() as server, grpc_server(metrics.answer_call) as endpoint:
+        url = endpoint if protocol == "grpc" else server.url
+        with start(workshop, url, protocol, enabled, 0.05) as process:
+            metrics.has(1)
+            out, err = process.communicate("import time; time.sleep(0.3)\n", timeout=30)
+    reason = "UNIMPLEMENTED no metrics" if protocol == "grpc" else "HTTP 404 Not Found"
+    assert (out, err, process.returncode) == ("", said.format(url=url, reason=reason), 0)
+    assert (len(metrics.reports) == 1) == (enabled == "auto")
+
+
+@pytest.mark.parametrize(("enabled", "reports"), [("auto", 0), ("true", 1)])
+def test_short_process_reports_only_if_it_was_told_to(workshop: Workshop, enabled: str, reports: int) -> None:
+    metrics = Metrics()
+    with (
+        metrics.running() as server,
+        start(workshop, server.url, "http/protobuf", enabled, 3600) as process,
+    ):
+        _, err = process.communicate("", timeout=30)
+    assert (err, process.returncode, len(metrics.reports)) == ("", 0, reports)
+
+
+def test_collector_that_is_away_is_tried_again_in_silence(workshop: Workshop) -> None:
+    metrics = Metrics()
+    metrics.status = 503
+    with (
+        metrics.running() as server,
+        start(workshop, server.url, "http/protobuf", "auto", 0.05) as process,
+    ):
+        metrics.has(2)
+        metrics.status = 200
+        metrics.has(2)
+        _, err = process.communicate("", timeout=30)
+    assert (err, process.returncode) == ("", 0)
+
+
+def test_address_that_tells_nothing_about_metrics_is_said_to_who_wants_them(workshop: Workshop) -> None:
+    with start(workshop, "http://127.0.0.1:1/ingest?key=hush", "http/protobuf", "true", 3600) as process:
+        _, err = process.communicate("", timeout=30)
+    assert err == "erni-run: http://127.0.0.1:1/ingest takes no metrics: no address for metrics\n"
+
+
+def test_forked_child_reports_its_own_numbers(workshop: Workshop) -> None:
+    metrics = Metrics()
+    with (
+        metrics.running() as server,
+        start(workshop, server.url, "http/protobuf", "true", 3600) as process,
+    ):
+        child = "Spans.delivered = 0; span(); span(); reporter.start()"
+        fork = f"child = os.fork()\nif child == 0: {child}\n"
+        wait = "if child: os.waitpid(child, 0)\n"
+        out, err = process.communicate(fork + wait, timeout=30)
+    assert (out, err) == ("", "")
+    counts = [read(report)["otel.sdk.span.started", ""] for report in metrics.reports]
+    assert sorted(counts) == [1, 2]
