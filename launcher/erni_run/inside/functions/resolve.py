@@ -11,7 +11,7 @@ import inspect
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 from erni_run.inside.imports import is_glob, matches
@@ -156,16 +156,25 @@ def _within(value: Any) -> Iterator[Any]:
     if type(value) is FunctionType:
         contents = [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
         yield from (content for content in contents if not issubclass(type(content), type))
+    elif type(value) is tuple:
+        yield from value
     elif not issubclass(type(value), type):
         yield from _held(value)
 
 
-def _held(value: Any) -> list[Any]:
-    """What ``value`` holds in its instance dictionary, if it has one."""
-    try:
-        return list(object.__getattribute__(value, "__dict__").values())
-    except AttributeError:
-        return []
+def _held(value: Any) -> Iterator[Any]:
+    """What ``value`` holds in its instance dictionary and its slots. Only the interpreter's own descriptors are asked:
+    a lazy proxy, such as a task of Celery, has a property ``__dict__`` that would load it.
+    """
+    for kind in type(value).__mro__:
+        for name, member in vars(kind).items():
+            if type(member) is GetSetDescriptorType and name == "__dict__":
+                yield from list(member.__get__(value).values())
+            elif type(member) is MemberDescriptorType:
+                try:
+                    yield member.__get__(value)
+                except AttributeError:  # a slot that is empty
+                    continue
 
 
 def _is_filled(cell: Any) -> bool:
