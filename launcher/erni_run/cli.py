@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: erni-run [OPTIONS] [--] COMMAND [ARG...]    start COMMAND traced
        erni-run check [--config FILE] [--json]     would every line of tracing.toml be traced?
+       erni-run init PACKAGE [-o FILE]             propose a tracing.toml from a package's source
        erni-run schema                             the JSON Schema of tracing.toml, for editors
 
 options:
@@ -41,6 +42,10 @@ def run(words: "list[str]", environ: "Mapping[str, str]") -> int:
         from erni_run.check import check
 
         return check(options.config, options.arguments, environ)
+    elif options.verb == "init":
+        from erni_run.init import init
+
+        return init(options.arguments)
     else:
         from erni_run.launch import launch
 

@@ -2,8 +2,8 @@
 
 from erni_run.errors import UsageError
 
-VERBS = ("check", "schema")
-_LATER = ("init", "view", "status", "drain")
+VERBS = ("check", "init", "schema")
+_LATER = ("view", "status", "drain")
 
 
 class Options:
@@ -36,6 +36,8 @@ def parse(words: "list[str]") -> Options:
     if not is_program and rest[0] in _LATER:
         raise UsageError(f"`{rest[0]}` is not part of this version; a program of that name: `erni-run -- {rest[0]}`")
     if not is_program and rest[0] in VERBS:
+        if options.config is not None and rest[0] == "init":
+            raise UsageError("init writes a tracing.toml and reads none: name the new file with -o FILE after PACKAGE")
         if options.explain or options.run_on_error:
             raise UsageError(f"--explain and --on-error are for starting a command, not for `{rest[0]}`")
         options.verb, options.arguments = rest[0], rest[1:]

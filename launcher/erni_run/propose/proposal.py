@@ -1,0 +1,67 @@
+"""What ``init`` has found in a package: the way into this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from erni_run.propose.candidates import KINDS, Candidate
+from erni_run.propose.handoffs import Handoff, handoffs
+from erni_run.propose.outline import Function, outline
+from erni_run.propose.package import Package
+from erni_run.propose.sources import Unread, read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """``spans`` are by kind; ``nested`` counts functions that no target can name; ``unclear`` are lines of text."""
+
+    package: str
+    handoffs: list[Handoff]
+    spans: dict[str, list[Candidate]]
+    nested: int
+    unclear: list[str]
+    unread: list[Unread]
+
+    @property
+    def count(self) -> int:
+        """The number of entries."""
+        return len(self.handoffs) + sum(map(len, self.spans.values()))
+
+
+def propose(package: str, folder: str, search: Sequence[str]) -> Proposal:
+    """Read ``package``, a dotted name or a path below ``folder``, as ``sources.read`` does. Raises NoSource."""
+    sources, unread = read(package, folder, search)
+    found = Package([outline(source) for source in sources])
+    candidates = list(handoffs(found))
+    choice = _Choice()
+    chosen = choice.of(candidate for candidate in candidates if isinstance(candidate, Handoff))
+    spans = {kind: choice.of(find(found)) for kind, find in KINDS.items()}
+    return Proposal(
+        package=package,
+        handoffs=[candidate for candidate in chosen if isinstance(candidate, Handoff)],
+        spans={kind: several for kind, several in spans.items() if several},
+        nested=len(choice.nested),
+        unclear=[candidate for candidate in candidates if isinstance(candidate, str)],
+        unread=unread,
+    )
+
+
+class _Choice:
+    """Takes each function once, in the order of the source; keeps account of those that no target can name."""
+
+    def __init__(self) -> None:
+        self._taken: set[Function] = set()
+        self.nested: set[Function] = set()
+
+    def of(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Those of ``candidates`` that are worth an entry and have none yet."""
+        chosen = []
+        for candidate in candidates:
+            function = candidate.function
+            if function.is_nested:
+                self.nested.add(function)
+            elif function.is_worth_a_span and function not in self._taken:
+                self._taken.add(function)
+                chosen.append(candidate)
+        return sorted(chosen, key=lambda one: (one.function.outline.module, one.function.node.lineno))

@@ -1,0 +1,460 @@
+"""``erni-run init``: what it finds in source that it only reads, and that ``check`` accepts what it writes."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from erni_run.propose.capture import captures
+from erni_run.propose.deed import deed
+from erni_run.propose.proposal import Proposal, propose
+from erni_run.propose.write import write
+
+from tests.conftest import BIN, Workshop
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# what is found: the source of shop/__init__.py, or of the files that are named, and the targets by kind
+FOUND = {
+    "a callback by name": ("def hand(ctx): work()\nhandoff(a, on_handoff=hand)", {"handoff": ["shop:hand"]}),
+    "a method of self": (
+        "class Desk:\n def make(self): return [handoff(a, on_handoff=self._hand)]\n def _hand(self, ctx): work()",
+        {"handoff": ["shop:Desk._hand"]},
+    ),
+    "a private method": (
+        "class _Desk:\n def make(self): handoff(a, on_handoff=self.__hand)\n def __hand(self, ctx): work()",
+        {"handoff": ["shop:_Desk._Desk__hand"]},
+    ),
+    "a method of a base class in another module": (
+        {
+            "__init__.py": "from .base import Base as B\nclass Desk(B):\n x = lambda self: handoff(a, on_handoff=self.hand)",
+            "base.py": "class Base:\n def hand(self): work()",
+        },
+        {"handoff": ["shop.base:Base.hand"]},
+    ),
+    "a method of an instance": (
+        "class Desk:\n def hand(self): work()\ndesk = Desk()\nhandoff(a, on_handoff=desk.hand)",
+        {"handoff": ["shop:Desk.hand"]},
+    ),
+    "a partial": (
+        "from functools import partial\ndef hand(n, ctx): work()\nhandoff(a, on_handoff=partial(hand, 1))",
+        {"handoff": ["shop:hand"]},
+    ),
+    "an import of an import": (
+        {
+            "__init__.py": "from . import desk\nhandoff(a, on_handoff=desk.hand)",
+            "desk.py": "from shop.deep.er import hand",
+            "deep/__init__.py": "",
+            "deep/er.py": "def hand(): work()",
+        },
+        {"handoff": ["shop.deep.er:hand"]},
+    ),
+    "no callback": ("handoff(a, on_handoff=None)\nhandoff(a)", {}),
+    "a lambda is said": (
+        "handoff(a, on_handoff=lambda ctx: 1)",
+        {"unclear": ["shop/__init__.py:1: on_handoff=lambda ctx: 1"]},
+    ),
+    "a nested callback is counted": (
+        "def make():\n def hand(): work()\n return handoff(a, on_handoff=hand)",
+        {"nested": 1},
+    ),
+    "names alone": (
+        "class D:\n def _on_vision_handoff(self): work()\n def handoff_to_upload(self): work()\n def on_handoff(self): work()",
+        {"handoff": ["shop:D._on_vision_handoff", "shop:D.handoff_to_upload"]},
+    ),
+    "tools": (
+        "from agents import function_tool as tool_of\n@tool_of\ndef a(): work()\n@tool_of(strict=True)\ndef b(): work()",
+        {"Tools of agents": ["shop:a", "shop:b"]},
+    ),
+    "tools by call": ("def a(): work()\nx = [function_tool(a)]", {"Tools of agents": ["shop:a"]}),
+    "agents": (
+        "class PhotoAgent:\n def run(self): work()\n async def arun(self): work()\n def walk(self): work()\n"
+        "class Half(PhotoAgent):\n def invoke(self): work()\nclass Other(Agent[int]):\n def execute(self): work()\n"
+        "class Agents:\n def run(self): work()",
+        {"Agents": ["shop:PhotoAgent.run", "shop:PhotoAgent.arun", "shop:Half.invoke", "shop:Other.execute"]},
+    ),
+    "stubs are not worth a span": (
+        "class BaseAgent:\n def run(self): raise NotImplementedError\n @abstractmethod\n def arun(self): work()\n"
+        " def invoke(self): ...\n @property\n def execute(self): return work()",
+        {},
+    ),
+    "FastAPI": (
+        "from fastapi import APIRouter\nrouter = APIRouter()\n@router.get('')\ndef a(): work()\n"
+        "@router.websocket('/b')\nasync def b(): work()\n@cache.get('c')\ndef c(): work()",
+        {"Route handlers": ["shop:a", "shop:b"]},
+    ),
+    "a router of another module": (
+        {"__init__.py": "from .web import app\n@app.get(PATH)\ndef a(): work()", "web.py": "app = FastAPI()"},
+        {"Route handlers": ["shop:a"]},
+    ),
+    "Starlette": (
+        "async def a(r): work()\nclass V:\n def b(self, r): work()\nv = V()\n"
+        "app = Starlette(routes=[Route('/', a), WebSocketRoute('/b', endpoint=v.b)])",
+        {"Route handlers": ["shop:a", "shop:V.b"]},
+    ),
+    "Flask": (
+        "app = Flask(__name__)\n@app.route('/', methods=['POST'])\ndef a(): work()\ndef b(): work()\n"
+        "app.add_url_rule('/b', view_func=b)",
+        {"Route handlers": ["shop:a", "shop:b"]},
+    ),
+    "aiohttp": (
+        "from aiohttp import web\nasync def a(r): work()\nasync def b(r): work()\n"
+        "app.add_routes([web.get('/', a)])\napp.router.add_post('/', b)",
+        {"Route handlers": ["shop:a", "shop:b"]},
+    ),
+    "Django": (
+        {
+            "views.py": "def a(r): work()",
+            "urls.py": "from django.urls import path\nfrom . import views\nu = [path('', views.a)]",
+        },
+        {"Route handlers": ["shop.views:a"]},
+    ),
+    "tasks": (
+        "import dramatiq\nfrom celery import shared_task\n@app.task\ndef a(): work()\n@shared_task(bind=True)\ndef b(self): work()\n"
+        "@dramatiq.actor\ndef c(): work()\n@job('low')\ndef d(): work()\n@scheduler.scheduled_job('cron')\ndef e(): work()\n"
+        "def f(): work()\ndef g(): work()\nqueue.enqueue(f, 1)\nscheduler.add_job(g, 'interval')",
+        {"Tasks": [f"shop:{name}" for name in "abcdefg"]},
+    ),
+    "arq": (
+        "async def a(ctx): work()\nasync def b(ctx): work()\nclass WorkerSettings:\n functions = [a]\n cron_jobs = [cron(b, hour=1)]",
+        {"Tasks": ["shop:a", "shop:b"]},
+    ),
+    "LangGraph": (
+        "from langgraph.graph import StateGraph\ndef a(s): work()\ng = StateGraph(S)\ng.add_node('a', a)",
+        {"Nodes of graphs": ["shop:a"]},
+    ),
+    "other graphs": ("def a(s): work()\ng.add_node('a', a)", {}),
+    "each function once": (
+        "class RunAgent:\n @app.task\n def run(self): work()\n @app.task\n def run(self): work()",
+        {"Agents": ["shop:RunAgent.run"]},
+    ),
+    "scripts and type checkers": (
+        "if __name__ == '__main__':\n @app.task\n def a(): work()\nif TYPE_CHECKING:\n @app.task\n def b(): work()\n"
+        "else:\n @app.task\n def c(): work()",
+        {"Tasks": ["shop:c"]},
+    ),
+    "tests and entry points": (
+        dict.fromkeys(
+            ("tests/x.py", "test_a.py", "conftest.py", "__main__.py", "no-module.py"), "@app.task\ndef a(): work()"
+        ),
+        {},
+    ),
+    "what is no Python": (
+        {"a.py": "def (", "b.py": b"# \xff", "c.py": "x = '\0'", "d.py": "@app.task\ndef d(): work()"},
+        {"Tasks": ["shop.d:d"], "unread": ["shop/a.py", "shop/b.py", "shop/c.py"]},
+    ),
+    "names that lead in a circle": (
+        {"__init__.py": "from .b import x\ny = y\nhandoff(y, on_handoff=x)", "b.py": "from . import x"},
+        {"unclear": ["shop/__init__.py:3: on_handoff=x"]},
+    ),
+    "classes in a circle": (
+        "class A(B):\n f = handoff(a, on_handoff=cls.x)\nclass B(A):\n pass",
+        {"unclear": ["shop/__init__.py:2: on_handoff=cls.x"]},
+    ),
+}
+
+# agent and type of handoff(..., on_handoff=on_it): the source, and what it says
+AGENTS = {
+    "a variable": (
+        "bot = Agent(name='Vision Analyzer')\nhandoff(bot, on_handoff=on_it)",
+        ("Vision Analyzer", "vision_analysis"),
+    ),
+    "a keyword": ("handoff(agent=Agent('Billing agent'), on_handoff=on_it)", ("Billing agent", "billing")),
+    "a constant": (
+        "NAME = 'refund_checker'\nb = Agent(name=NAME)\nhandoff(b, on_handoff=on_it)",
+        ("refund_checker", "refund_check"),
+    ),
+    "a factory": (
+        "def make(m):\n inner = Agent(name='x')\n return inner\nhandoff(make(1), on_handoff=on_it)",
+        ("x", "x"),
+    ),
+    "an attribute": (
+        "class D:\n def __init__(self):\n  self.bot, self.b = Agent(name='photo_fetcher'), 2\n"
+        "  handoff(self.bot, on_handoff=on_it)",
+        ("photo_fetcher", "photo_fetch"),
+    ),
+    "nothing but the function's name": ("handoff(bots[0], on_handoff=on_it)", ("on_it", "on_it")),
+    "a name like a handoff": (
+        "def _on_refund_handoff(c): work()\nhandoff(x, on_handoff=_on_refund_handoff)",
+        ("refund", "refund"),
+    ),
+    "an f-string": ("handoff(Agent(name=f'{x}'), on_handoff=on_it)", ("on_it", "on_it")),
+    "text that TOML must escape": (
+        "handoff(Agent(name='a\"\\\\${b}\\x7f\\n'), on_handoff=on_it)",
+        ('a"\\${b}\x7f\n', "a_b"),
+    ),
+}
+DEEDS = {
+    "vision_analyzer": "vision_analysis",
+    "SchemaExtractor": "schema_extraction",
+    "sharepoint uploader": "sharepoint_upload",
+    "photo_fetcher": "photo_fetch",
+    "Summarizer Agent": "summarization",
+    "IntentClassifier": "intent_classification",
+    "trip-planner": "trip_plan",
+    "writer": "write",
+    "triage": "triage",
+    "agent": "handoff",
+    "": "handoff",
+}
+
+
+def lay_out(folder: Path, source: str | dict[str, str | bytes]) -> None:
+    files = source if isinstance(source, dict) else {"__init__.py": source}
+    for name, text in {"__init__.py": "", **files}.items():
+        path = folder / "shop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+def summary(proposal: Proposal) -> dict[str, object]:
+    found: dict[str, object] = {kind: [c.function.target for c in several] for kind, several in proposal.spans.items()}
+    found["handoff"] = [handoff.function.target for handoff in proposal.handoffs]
+    found |= {"nested": proposal.nested, "unclear": proposal.unclear, "unread": [u.file for u in proposal.unread]}
+    return {kind: value for kind, value in found.items() if value}
+
+
+@pytest.mark.parametrize("case", FOUND)
+def test_finds_what_the_source_tells(tmp_path: Path, case: str) -> None:
+    source, expected = FOUND[case]
+    lay_out(tmp_path, source)
+    proposal = propose("shop", str(tmp_path), [])
+    assert summary(proposal) == expected
+    assert write(proposal) == write(propose("shop", str(tmp_path), []))
+    tomllib.loads(write(proposal))
+
+
+@pytest.mark.parametrize("case", AGENTS)
+def test_handoff_bears_the_agents_own_name(tmp_path: Path, case: str) -> None:
+    source, expected = AGENTS[case]
+    lay_out(tmp_path, f"def on_it(ctx): work()\n{source}")
+    (tmp_path / "tracing.toml").write_text(write(propose("shop", str(tmp_path), [])), encoding="utf-8")
+    from erni_run.config.read import read
+
+    (span,) = read(str(tmp_path / "tracing.toml"), {}, "x").plan.spans
+    assert (span.attributes["agent"], span.attributes["handoff_type"]) == expected
+
+
+@pytest.mark.parametrize("agent", DEEDS)
+def test_type_is_what_the_agent_does(agent: str) -> None:
+    assert deed(agent) == DEEDS[agent]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sure", "doubtful"),
+    [
+        ("photos: list[str], n: int", {"photos.count": "len(photos)"}, {}),
+        ("self, rows: 'typing.Sequence[int]', *, by: dict", {"rows.count": "len(rows)", "by.count": "len(by)"}, {}),
+        ("photos: list[str] | None = None, *args: list[int], **more: dict", {}, {}),
+        ("order_id: UUID, id: str, price: 'not(", {}, {}),
+        ("order_id: UUID, id: str, paid: int", {}, {"order_id": "order_id", "id": "id"}),
+        ("tokens: list[str], password_id: str", {}, {}),
+    ],
+)
+def test_captures_count_and_never_show_values(
+    tmp_path: Path, parameters: str, sure: dict[str, str], doubtful: dict[str, str]
+) -> None:
+    if parameters.endswith("'not("):
+        parameters, doubtful = parameters + "'", {"order_id": "order_id", "id": "id"}
+    lay_out(tmp_path, f"class An(Agent):\n def run({parameters}): work()")
+    ((candidate,),) = propose("shop", str(tmp_path), []).spans.values()
+    found = captures(candidate.function)
+    assert (found.sure, found.doubtful) == (sure, doubtful)
+
+
+@pytest.mark.parametrize(
+    ("package", "module"),
+    [
+        ("shop", "shop.web:a"),
+        ("shop.web", "shop.web:a"),
+        ("./shop", "shop.web:a"),
+        ("shop/web.py", "shop.web:a"),
+        ("plain", "plain.web:a"),
+        ("./plain", "web:a"),
+        ("web", "web:a"),
+        ("zipped-name", "inner:a"),
+    ],
+)
+def test_package_is_named_or_pointed_at(tmp_path: Path, package: str, module: str) -> None:
+    handler = "@app.task\ndef a(): work()\n"
+    for file in ("shop/__init__.py", "shop/web.py", "plain/web.py", "path/web.py", "zipped-name/inner.py"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("" if file.endswith("__init__.py") else handler)
+    found = propose(package, str(tmp_path), [str(tmp_path / "path")])
+    assert summary(found) == {"Tasks": [module]}
+
+
+def test_source_is_read_and_not_run(workshop: Workshop) -> None:
+    workshop.write("shop/__init__.py", "import os; os._exit(9)\n@app.task\ndef a(): work()\n")
+    done = workshop.run("erni-run", "init", "shop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "shop:a" in done.stdout
+
+
+def test_the_agencys_handoffs_are_found_as_they_were_written_by_hand() -> None:
+    done = subprocess.run([f"{BIN}/erni-run", "init", "agency"], cwd=ROOT, capture_output=True, text=True)
+    by_hand = tomllib.loads((ROOT / "tracing.toml").read_text(encoding="utf-8"))
+    proposed = tomllib.loads(done.stdout)
+    assert proposed["handoff"] == by_hand["handoff"]
+    targets = {span["target"] for span in proposed["span"]}
+    assert "agency.orchestrator:ErniWorkflowOrchestratorAgent.run" in targets
+    assert "agency.routes.batches:process_batch" in targets
+
+
+def test_check_accepts_what_is_proposed_for_the_agency(tmp_path: Path) -> None:
+    proposed = tmp_path / "proposed.toml"
+    subprocess.run([f"{BIN}/erni-run", "init", "agency", "-o", proposed], cwd=ROOT, check=True, capture_output=True)
+    done = subprocess.run([f"{BIN}/erni-run", "check", "-c", proposed], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+WORKER = """
+    from celery import Celery, shared_task
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    app = Celery("shop")
+
+    async def front(request):
+        return request
+
+    web = Starlette(routes=[Route("/", front)])
+
+    @app.task(bind=True)
+    def resize(self, photo_ids: list[str]):
+        return photo_ids
+
+    @shared_task
+    def sweep():
+        return resize
+"""
+DESK = """
+    import functools
+    from .routing import job, route
+
+    class Clerk:
+        def _on_refund_handoff(self, ctx, orders: list[str]):
+            return orders
+
+    class Desk(Clerk):
+        def __init__(self, handoff, Agent):
+            refunds = Agent(name="Refund Clerk")
+            self.handoffs = [
+                handoff(refunds, on_handoff=self._on_refund_handoff),
+                handoff(refunds, on_handoff=functools.partial(self.__wait, 3)),
+            ]
+
+        def __wait(self, seconds, ctx):
+            return seconds
+
+    class DeskAgent:
+        async def run(self, order_id: str):
+            return order_id
+
+    @route("/orders/<order_id>")
+    def order(order_id: str):
+        return order_id
+
+    @job("low")
+    def tidy(days: "tuple[int, ...]" = ()):
+        return days
+"""
+ROUTING = """
+    import functools
+
+    class Job:
+        def __init__(self, function):
+            self.function = function
+
+    def job(queue):
+        return Job
+
+    def route(path):
+        def register(view):
+            @functools.wraps(view)
+            def guarded(*arguments):
+                return view(*arguments)
+            return guarded
+        return register
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "count"),
+    [({"shop/__init__.py": "", "shop/worker.py": WORKER}, 3), ({"shop/desk.py": DESK, "shop/routing.py": ROUTING}, 5)],
+    ids=["Celery and Starlette", "frameworks of one's own"],
+)
+def test_check_accepts_what_is_proposed(workshop: Workshop, files: dict[str, str], count: int) -> None:
+    for name, text in files.items():
+        workshop.write(name, text)
+    done = workshop.run("erni-run", "init", "shop", "-o", "tracing.toml")
+    assert f"{count} entries proposed" in done.stdout
+    checked = workshop.run("erni-run", "check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_entry_says_where_its_function_stands(workshop: Workshop) -> None:
+    workshop.write("shop/__init__.py", WORKER)
+    lines = workshop.run("erni-run", "init", "shop").stdout.splitlines()
+    source = textwrap.dedent(WORKER).strip().splitlines()
+    for number, line in enumerate(lines):
+        if line == "[[span]]":
+            place = lines[number - 1].partition(": ")[0].removeprefix("# shop/__init__.py:")
+            function = ast.literal_eval(lines[number + 1].removeprefix("target = ")).removeprefix("shop:")
+            assert f"def {function}(" in source[int(place) - 1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("shop", "-o", "there.toml"), "erni-run: there.toml exists, nothing was written: --force replaces it\n"),
+        (("shop", "-o", "no/where.toml"), "erni-run: no/where.toml cannot be written: No such file or directory\n"),
+        (("nothing",), "erni-run: no package or folder 'nothing' here or where Python looks for modules\n"),
+        (("_struct",), "erni-run: '_struct' has no Python source\n"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_done_is_said_in_one_line(workshop: Workshop, arguments: tuple[str, ...], said: str) -> None:
+    workshop.write("shop/__init__.py", "")
+    workshop.write("there.toml", "kept\n")
+    done = workshop.run("erni-run", "init", *arguments)
+    assert (done.returncode, done.stderr, done.stdout) == (2, said, "")
+    assert (workshop.folder / "there.toml").read_text() == "kept\n"
+
+
+def test_force_replaces_the_file(workshop: Workshop) -> None:
+    workshop.write("shop/__init__.py", "")
+    workshop.write("there.toml", "kept\n")
+    done = workshop.run("erni-run", "init", "shop", "-o", "there.toml", "--force")
+    assert done.stdout == "there.toml: 0 entries proposed; try them with `erni-run check --config there.toml`\n"
+    assert "Nothing was found" in (workshop.folder / "there.toml").read_text()
+
+
+def test_config_is_not_for_init(workshop: Workshop) -> None:
+    done = workshop.run("erni-run", "--config", "there.toml", "init", "shop")
+    assert done.returncode == 2
+    assert "reads none" in done.stderr
+
+
+@pytest.mark.parametrize("package", ["click", "celery", "starlette", "asyncio", "erni_run"])
+def test_whole_packages_are_read_without_a_failure(package: str) -> None:
+    proposal = propose(package, str(ROOT), sys.path)
+    tomllib.loads(write(proposal))
+    assert proposal.unread == []
+
+
+def test_program_that_is_called_init_can_be_started(workshop: Workshop) -> None:
+    workshop.write("bin/init", "#!/bin/sh\necho started $1\n", 0o755)
+    workshop.environ["PATH"] = f"{workshop.folder}/bin:{workshop.environ['PATH']}"
+    assert shutil.which("init", path=workshop.environ["PATH"])
+    assert workshop.run("erni-run", "--", "init", "shop").stdout == "started shop\n"
