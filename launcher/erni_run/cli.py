@@ -12,11 +12,13 @@ USAGE = """\
 usage: erni-run [OPTIONS] [--] COMMAND [ARG...]    start COMMAND traced
        erni-run check [--config FILE] [--json]     would every line of tracing.toml be traced?
        erni-run init PACKAGE [-o FILE]             propose a tracing.toml from a package's source
+       erni-run view [FILE...] [--tail]            a trace backend for this machine (view --help)
        erni-run schema                             the JSON Schema of tracing.toml, for editors
 
 options:
   -c, --config FILE      tracing.toml (default: ERNI_RUN_CONFIG, then ./tracing.toml and the folders above)
   --explain              print on stderr what will be traced, and where each setting comes from
+  --view                 the viewer beside COMMAND: the running one is used, else one is started
   --on-error stop|run    mistakes in tracing.toml: stop with status 2 (default), or run COMMAND untraced
   --version, -h, --help
 
@@ -46,6 +48,10 @@ def run(words: "list[str]", environ: "Mapping[str, str]") -> int:
         from erni_run.init import init
 
         return init(options.arguments)
+    elif options.verb == "view":
+        from erni_run.view import view
+
+        return view(options.arguments, environ)
     else:
         from erni_run.launch import launch
 

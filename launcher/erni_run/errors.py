@@ -3,6 +3,7 @@
 ErniRunError
 ├── UsageError              2    the command line or a switch cannot be understood
 ├── ConfigError             2    tracing.toml or the environment holds mistakes, all of them listed
+├── ViewerError             2    the viewer is not installed, or cannot start where it is asked to
 ├── PlanTooLarge            2    the plan does not fit into one environment variable
 ├── CommandNotExecutable    126  the command is there and cannot be run, as a shell says it
 └── CommandNotFound         127  there is no such command, as a shell says it
@@ -64,6 +65,12 @@ class ConfigError(ErniRunError):
         super().__init__(
             f"{count} in the configuration, nothing was started:\n{lines}\n  each [word] is explained in {DOCS}"
         )
+
+
+class ViewerError(ErniRunError):
+    """The viewer cannot start: a package is missing, a port or its state directory is in use, a file is no OTLP."""
+
+    slug = "viewer"
 
 
 class PlanTooLarge(ErniRunError):

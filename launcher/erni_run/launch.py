@@ -29,6 +29,10 @@ def launch(options: "Options", environ: "Mapping[str, str]") -> "NoReturn":
         _say(f"{error}\nerni-run: starting untraced, as --on-error run asks")
         command.become(path, options.command, environ)
     _warn_of_deaf_interpreter(path, options.command)
+    if options.view:
+        from erni_run.view import beside
+
+        plan = beside(plan, environ)
     from erni_run.start.environment import traced
 
     command.become(path, options.command, traced(environ, plan, os.getpid()))

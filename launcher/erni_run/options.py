@@ -2,19 +2,20 @@
 
 from erni_run.errors import UsageError
 
-VERBS = ("check", "init", "schema")
-_LATER = ("view", "status", "drain")
+VERBS = ("check", "init", "schema", "view")
+_LATER = ("status", "drain")
 
 
 class Options:
     """``verb`` with its ``arguments``, or the ``command`` to start: a list of words, the name first."""
 
-    __slots__ = ("arguments", "command", "config", "explain", "run_on_error", "verb")
+    __slots__ = ("arguments", "command", "config", "explain", "run_on_error", "verb", "view")
 
     def __init__(self) -> None:
         self.config: str | None = None
         self.explain = False
         self.run_on_error = False
+        self.view = False
         self.verb = ""
         self.arguments: list[str] = []
         self.command: list[str] = []
@@ -38,8 +39,8 @@ def parse(words: "list[str]") -> Options:
     if not is_program and rest[0] in VERBS:
         if options.config is not None and rest[0] == "init":
             raise UsageError("init writes a tracing.toml and reads none: name the new file with -o FILE after PACKAGE")
-        if options.explain or options.run_on_error:
-            raise UsageError(f"--explain and --on-error are for starting a command, not for `{rest[0]}`")
+        if options.explain or options.run_on_error or options.view:
+            raise UsageError(f"--explain, --on-error and --view are for starting a command, not for `{rest[0]}`")
         options.verb, options.arguments = rest[0], rest[1:]
     else:
         options.command = rest
@@ -58,7 +59,7 @@ def _take_option(options: Options, rest: "list[str]") -> None:
     elif word == "--explain":
         options.explain = True
     elif word == "--view":
-        raise UsageError("--view is not part of this version: start a backend of your own and set OTLP_ENDPOINT")
+        options.view = True
     elif word in ("-h", "--help", "--version"):
         options.verb = "version" if word == "--version" else "help"
         rest.clear()

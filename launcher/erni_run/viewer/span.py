@@ -46,8 +46,8 @@ class Span:
         return self.end - self.start
 
 
-def decode(request: ExportTraceServiceRequest) -> Iterator[Span]:
-    """The spans of one OTLP request."""
+def decode(request: ExportTraceServiceRequest | trace_pb2.TracesData) -> Iterator[Span]:
+    """The spans of one OTLP request, or of a trace, which is the same."""
     for resource_spans in request.resource_spans:
         resource = _attributes(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:

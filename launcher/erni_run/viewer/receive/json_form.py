@@ -20,7 +20,7 @@ def parse(kind: Any, data: object) -> Any:
     Raises ValueError for what is no such message, RecursionError for what is nested too deep.
     """
     if not isinstance(data, dict):
-        raise ValueError("an object is expected")
+        raise ValueError("an object is expected")  # noqa: TRY004  # what was sent is wrong, not what was called
     try:
         return json_format.ParseDict(_with_ids(data, _from_hex), kind(), ignore_unknown_fields=True)
     except (json_format.ParseError, TypeError, AttributeError, OverflowError) as error:

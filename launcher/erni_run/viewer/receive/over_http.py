@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from erni_run.viewer.guard import LOCAL_ORIGIN, Guard
 from erni_run.viewer.receive.body import ENCODINGS, TooLarge, read
-from erni_run.viewer.receive.signal import JSON, LARGEST, PROTOBUF, SIGNALS, Reply, Signal, refusal
+from erni_run.viewer.receive.signal import JSON, LARGEST, PROTOBUF, SIGNALS, Reply, Signal, content_type, refusal
 
 Answer = Callable[[Signal, Mapping[str, str], bytes], Reply]
 """Answers a request by its signal, headers and unpacked body; called in a thread of its own."""
@@ -38,21 +38,21 @@ def _endpoint(signal: Signal, answer: Answer) -> Callable[[Request], Any]:
 
 
 async def _reply(signal: Signal, request: Request, answer: Answer) -> Reply:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type not in (PROTOBUF, JSON):
+    media_type = content_type(request.headers)
+    if media_type not in (PROTOBUF, JSON):
         return refusal(415, JSON, f"the content type must be {PROTOBUF} or {JSON}")
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ENCODINGS:
-        return refusal(415, content_type, "the content encoding must be gzip, or none")
+        return refusal(415, media_type, "the content encoding must be gzip, or none")
     try:
         body = await read(request.stream(), encoding, LARGEST)
     except TooLarge:
-        reply = refusal(413, content_type, f"the request is larger than {LARGEST} bytes; send fewer records at once")
+        reply = refusal(413, media_type, f"the request is larger than {LARGEST} bytes; send fewer records at once")
         return Reply(413, {**reply.headers, "Connection": "close"}, reply.body)
     except ValueError as error:
-        return refusal(400, content_type, str(error))
+        return refusal(400, media_type, str(error))
     except ClientDisconnect:
-        return refusal(400, content_type, "the request ended early")
+        return refusal(400, media_type, "the request ended early")
     return await run_in_threadpool(answer, signal, request.headers, body)
 
 

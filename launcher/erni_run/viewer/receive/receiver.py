@@ -11,7 +11,7 @@ import grpc
 from erni_run.viewer.listener import Listener, bound
 from erni_run.viewer.receive import over_http
 from erni_run.viewer.receive.over_grpc import GrpcServer
-from erni_run.viewer.receive.signal import SIGNALS, Reply, Signal, answer, respond
+from erni_run.viewer.receive.signal import SIGNALS, Reply, Signal, answer, content_type, respond
 from erni_run.viewer.span import Span, decode
 
 _TRACES = SIGNALS[0]
@@ -48,7 +48,7 @@ class Receiver:
 
     def receive_http(self, headers: Mapping[str, str], body: bytes) -> Reply:
         """Answer one HTTP request whose (decompressed) body is ``body``."""
-        return answer(_TRACES, headers["content-type"], body, self._taken)
+        return answer(_TRACES, content_type(headers), body, self._taken)
 
     def receive_grpc(
         self,

@@ -66,7 +66,10 @@ SIGNALS = (
 )
 
 Take = Callable[[Signal, Any, int], "tuple[int, str]"]
-"""Takes a decoded request of so many bytes. Returns how many records it rejects for good, and why. Raises Unavailable."""
+"""Takes a decoded request of so many bytes. Returns how many records it rejects for good, and why.
+
+Raises Unavailable.
+"""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Reply:
     body: bytes = b""
 
 
+def content_type(headers: Mapping[str, str]) -> str:
+    """The media type of a request, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def respond(signal: Signal, rejected: int, reason: str) -> Any:
     """The response to a request that was taken but for ``rejected`` records: empty if it was taken whole."""
     response = signal.response()
@@ -87,28 +95,31 @@ def respond(signal: Signal, rejected: int, reason: str) -> Any:
     return response
 
 
-def answer(signal: Signal, content_type: str, body: bytes, take: Take) -> Reply:
-    """Decode ``body``, have it taken, and say in the same encoding what became of it (OTLP specification, OTLP/HTTP)."""
-    is_json = content_type == JSON
+def answer(signal: Signal, media_type: str, body: bytes, take: Take) -> Reply:
+    """Decode ``body``, have it taken, and say in the same encoding what became of it.
+
+    OTLP specification, "OTLP/HTTP Response".
+    """
+    is_json = media_type == JSON
     try:
         request = json_form.parse(signal.request, json.loads(body)) if is_json else signal.request.FromString(body)
     except (DecodeError, ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
-        return refusal(400, content_type, f"the body is no OTLP {signal.name}: {reason}")
+        return refusal(400, media_type, f"the body is no OTLP {signal.name}: {reason}")
     try:
         response = respond(signal, *take(signal, request, len(body)))
     except Unavailable as error:
-        return refusal(503, content_type, str(error))
+        return refusal(503, media_type, str(error))
     content = json.dumps(json_form.render(response)).encode() if is_json else response.SerializeToString()
-    return Reply(200, {"Content-Type": content_type}, content)
+    return Reply(200, {"Content-Type": media_type}, content)
 
 
-def refusal(status: int, content_type: str, message: str) -> Reply:
+def refusal(status: int, media_type: str, message: str) -> Reply:
     """An error as google.rpc.Status, in the encoding of the request."""
     code = _UNAVAILABLE if status == 503 else _INVALID_ARGUMENT
-    if content_type == PROTOBUF:
+    if media_type == PROTOBUF:
         body = status_pb2.Status(code=code, message=message).SerializeToString()
     else:
         body = json.dumps({"code": code, "message": message}).encode()
-    headers = {"Content-Type": content_type if content_type == PROTOBUF else JSON}
+    headers = {"Content-Type": media_type if media_type == PROTOBUF else JSON}
     return Reply(status, {**headers, "Retry-After": "1"} if status == 503 else headers, body)

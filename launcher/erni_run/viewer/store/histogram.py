@@ -42,7 +42,7 @@ def of(durations: Iterable[int]) -> dict[int, int]:
 
 
 def percentiles(counts: Mapping[int, int], *shares: float) -> list[int]:
-    """For each of ``shares`` (0.95 for the 95th) the middle of its bucket in nanoseconds, 0 where nothing was counted."""
+    """For each of ``shares`` (0.95: the 95th) the middle of its bucket in nanoseconds, 0 if nothing was counted."""
     total = sum(counts.values())
     ordered = sorted(counts.items())
     return [_at(ordered, math.ceil(share * total)) for share in shares]

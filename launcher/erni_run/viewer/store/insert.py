@@ -65,7 +65,7 @@ class Inserter:
         trace = interned.trace(span.trace_id)
         operation = interned.operation(span.operation)
         resource, scope = interned.body("resources", span.resource), interned.body("scopes", span.scope)
-        values = (trace, span.span_id, span.parent, operation, resource, scope, *span[7:])
+        values = (trace, span.span_id, span.parent, operation, resource, scope, *span[6:])
         if not self._connection.execute(_SPAN, values).rowcount:
             return
         self._touched.add(trace)
@@ -118,16 +118,17 @@ class Inserter:
         """Forget what was inserted since the last ``settle``, and every number: rows were deleted or rolled back."""
         self._interned.forget()
         for memory in (self._minutes, self._keys, self._touched, self._logged, self._due, self._cost):
-            memory.clear()  # type: ignore[attr-defined]  # sets and dictionaries alike
+            memory.clear()
         unsettled = self._connection.execute("select id from traces where not is_settled and start is not null")
         self._due.update((trace, 0.0) for (trace,) in unsettled)
 
     def _write_minutes(self) -> None:
-        for (operation, minute), ((calls, errors, total), counts) in self._minutes.items():
+        for (operation, minute), (sums, counts) in self._minutes.items():
             known: Any = self._connection.execute(_MINUTE, (operation, minute)).fetchone()
             if known is not None:
-                calls, errors, total = calls + known[0], errors + known[1], total + known[2]
+                sums[:] = [ours + theirs for ours, theirs in zip(sums, known[:3], strict=True)]
                 add(counts, known[3])
+            calls, errors, total = sums
             row = operation, minute, calls, errors, min(total, 2**63 - 1), pack(counts)
             self._connection.execute("insert or replace into minutes values (?, ?, ?, ?, ?, ?)", row)
         self._minutes.clear()

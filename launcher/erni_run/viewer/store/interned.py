@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, NamedTuple
 
-
 _MOST_REMEMBERED = 50_000
 _KEYS_FROM = 50  # spans of each operation whose attribute keys are looked at, and then each 50th
 

@@ -18,7 +18,10 @@ class InUse(Unusable):
 
 
 def state_directory(environ: Mapping[str, str]) -> Path:
-    """``$XDG_STATE_HOME/erni-run/viewer``, else ``~/.local/state/erni-run/viewer`` (XDG Base Directory). Raises Unusable."""
+    """``$XDG_STATE_HOME/erni-run/viewer``, else ``~/.local/state/erni-run/viewer`` (XDG Base Directory).
+
+    Raises Unusable.
+    """
     state = environ.get("XDG_STATE_HOME", "")
     home = environ.get("HOME", "")
     if os.path.isabs(state):

@@ -1,0 +1,57 @@
+"""The viewer beside an application: the one that is running, else one that is started and stays.
+
+The launcher calls this only for ``--view``; nothing of the viewer but this file and ``address`` is loaded for it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from erni_run.viewer.address import Address, running
+from erni_run.viewer.ports import is_free
+from erni_run.viewer.store.place import Unusable, make_private, open_private, state_directory
+
+_HOST = "127.0.0.1"
+_PORTS = {"--port": 16686, "--grpc-port": 4317, "--http-port": 4318}
+_READY_SECONDS = 10.0
+_TICK_SECONDS = 0.02
+
+
+def ensure(environ: Mapping[str, str]) -> Address:
+    """The viewer for the user of ``environ``. Raises place.Unusable if there is none and none can be started."""
+    folder = state_directory(environ)
+    make_private(folder)
+    return running(folder) or _start(folder, environ)
+
+
+def _start(folder: Path, environ: Mapping[str, str]) -> Address:
+    """Start a viewer in a session of its own, which outlives this process; ports that are held are exchanged."""
+    ports = [word for name, port in _PORTS.items() if not is_free(_HOST, port) for word in (name, "0")]
+    log = folder / "view.log"
+    descriptor = open_private(log, os.O_WRONLY | os.O_TRUNC)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "erni_run", "view", *ports],
+            env={**environ, "ENABLE_TRACING": "false"},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        found = running(folder)
+        if found is not None:
+            return found
+        if process.poll() not in (None, 0):
+            raise Unusable(f"the viewer did not start: {log.read_text(errors='replace').strip()}")
+        time.sleep(_TICK_SECONDS)
+    raise Unusable(f"the viewer is not ready after {_READY_SECONDS:g} s: see {log}")

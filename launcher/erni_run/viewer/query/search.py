@@ -1,0 +1,158 @@
+"""Which traces match? A page at a time, each page a bounded amount of work."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+
+from erni_run.viewer.query.attribute import Wanted
+from erni_run.viewer.query.parameters import BadParameter
+
+_FEW = 20_000  # spans of the operations asked for: below it they are looked up first, above it traces are
+_AT_ONCE = 500  # traces
+_SPANS_LOOKED_AT = 100_000  # per page
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """What a trace must be like. ``service``, ``operation``, ``kind``, ``attributes`` and the bounds of a span's
+    duration must hold for one of its spans, the rest for the trace. Times and durations in nanoseconds, inclusive.
+    """
+
+    service: str = ""
+    operation: str = ""
+    kind: int | None = None
+    attributes: tuple[Wanted, ...] = ()
+    shortest_span: int | None = None
+    longest_span: int | None = None
+    shortest: int | None = None
+    longest: int | None = None
+    start: int | None = None
+    end: int | None = None
+    has_error: bool | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """The numbers of the traces, in order, and where the next page begins, None if there is none."""
+
+    traces: list[int]
+    next: str | None
+
+
+class Search:
+    """What ``wanted`` describes, on ``connection``, sorted by ``column`` (``start`` or ``duration``)."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, wanted: Filter, *, column: str = "start", is_descending: bool = True
+    ) -> None:
+        self._connection = connection
+        self._filter = wanted
+        self._column = column
+        self._descends = is_descending
+        self._operations = self._matching_operations()
+        self._trace_sql, self._trace_arguments = self._on_traces()
+        self._span_sql, self._span_arguments = self._on_spans()
+
+    def page(self, limit: int, cursor: str = "") -> Page:
+        """Up to ``limit`` traces after ``cursor``. Raises BadParameter for a cursor that is not of such a page."""
+        if self._operations == []:
+            return Page([], None)
+        position = _position(cursor) if cursor else None
+        found: list[int] = []
+        looked_at = 0
+        while len(found) < limit:
+            at_once = _AT_ONCE if self._span_sql else limit + 1
+            rows = self._candidates(position, at_once)
+            for number, value, spans in self._matching(rows):
+                if len(found) == limit:
+                    return Page(found, _cursor(position))
+                position = value, abs(number)
+                looked_at += spans
+                if number > 0:
+                    found.append(number)
+            if len(rows) < at_once:
+                return Page(found, None)
+            if looked_at > _SPANS_LOOKED_AT:
+                break
+        return Page(found, _cursor(position))
+
+    def _candidates(self, position: tuple[int, int] | None, limit: int) -> list[tuple[int, int, int]]:
+        sign, order = ("<", "desc") if self._descends else (">", "asc")
+        after = f"and ({self._column}, id) {sign} (?, ?)" if position else ""
+        command = (
+            f"select id, {self._column}, spans from traces where start is not null {self._trace_sql} {after}"
+            f" order by {self._column} {order}, id {order} limit ?"
+        )
+        return self._connection.execute(command, [*self._trace_arguments, *(position or ()), limit]).fetchall()
+
+    def _matching(self, rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        """``rows`` with a negative number where no span matches."""
+        if not self._span_sql:
+            return rows
+        numbers = ",".join(str(row[0]) for row in rows)
+        command = f"select distinct trace from spans where trace in ({numbers}) {self._span_sql}"
+        matching = {trace for (trace,) in self._connection.execute(command, self._span_arguments)}
+        return [(number if number in matching else -number, value, spans) for number, value, spans in rows]
+
+    def _matching_operations(self) -> list[int] | None:
+        """The numbers of the operations asked for, None if all are."""
+        wanted = {"s.name": self._filter.service, "o.name": self._filter.operation, "o.kind": self._filter.kind}
+        given = {column: value for column, value in wanted.items() if value not in ("", None)}
+        if not given:
+            return None
+        where = " and ".join(f"{column} = ?" for column in given)
+        command = f"select o.id from operations o join services s on s.id = o.service where {where}"
+        return [number for (number,) in self._connection.execute(command, tuple(given.values()))]
+
+    def _on_traces(self) -> tuple[str, list[object]]:
+        bounds = {
+            "start >= ?": self._filter.start,
+            "start <= ?": self._filter.end,
+            "duration >= ?": self._filter.shortest,
+            "duration <= ?": self._filter.longest,
+        }
+        given = {clause: value for clause, value in bounds.items() if value is not None}
+        clauses = list(given)
+        if self._filter.has_error is not None:
+            clauses.append("errors > 0" if self._filter.has_error else "errors = 0")
+        if self._operations:
+            clauses.append(self._of_operations(_listed(self._operations)))
+        return "".join(f" and {clause}" for clause in clauses), list(given.values())
+
+    def _of_operations(self, operations: str) -> str:
+        (count,) = self._connection.execute(
+            f"select count(*) from (select 1 from spans where operation in ({operations}) limit {_FEW})"
+        ).fetchone()
+        if count < _FEW:
+            return f"id in (select trace from spans where operation in ({operations}))"
+        return f"exists (select 1 from spans where operation in ({operations}) and trace = traces.id)"
+
+    def _on_spans(self) -> tuple[str, list[object]]:
+        """Conditions that only a look at single spans can tell; none if that of the operation is all there is."""
+        bounds = {"duration >= ?": self._filter.shortest_span, "duration <= ?": self._filter.longest_span}
+        given = {clause: value for clause, value in bounds.items() if value is not None}
+        clauses, arguments = list(given), list[object](given.values())
+        for position, wanted in enumerate(self._filter.attributes):
+            clause, more = wanted.condition(self._connection, f"has_attribute_{position}")
+            clauses.append(clause)
+            arguments += more
+        if clauses and self._operations:
+            clauses.insert(0, f"operation in ({_listed(self._operations)})")
+        return "".join(f" and {clause}" for clause in clauses), arguments
+
+
+def _listed(numbers: list[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _cursor(position: tuple[int, int] | None) -> str | None:
+    return f"{position[0]}.{position[1]}" if position else None
+
+
+def _position(cursor: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,19})\.(\d{1,19})", cursor)
+    if not found:
+        raise BadParameter("cursor: give what `next` of the page before held")
+    return min(int(found[1]), 2**63 - 1), min(int(found[2]), 2**63 - 1)

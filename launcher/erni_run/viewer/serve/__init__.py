@@ -1,0 +1,1 @@
+"""The page and the APIs over HTTP. What is asked is understood here; what is answered is found in query."""

@@ -1,0 +1,251 @@
+"""Jaeger's HTTP API, version 1, as Grafana's data source and Jaeger's page (for single traces) ask it.
+
+It was never specified; the shapes are those of Jaeger's own server (model/json and its query handlers). Times are
+microseconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from erni_run.viewer.query import load, names, summaries
+from erni_run.viewer.query.attribute import Wanted
+from erni_run.viewer.query.parameters import BadParameter, duration, number, trace_id
+from erni_run.viewer.query.search import Filter, Search
+from erni_run.viewer.query.trace import Record, Trace, trace
+from erni_run.viewer.query.values import KINDS, kind_name, plain
+from erni_run.viewer.serve.backend import Backend
+from erni_run.viewer.store.rows import service_of
+
+_LIMIT, _LARGEST_LIMIT = 20, 1500
+_LARGEST_EXACT = 2**53 - 1
+_ERROR = 2
+_MICRO, _MILLI = 1_000, 1_000_000
+
+
+def routes(backend: Backend) -> list[Route]:
+    """The routes of this API."""
+    v1 = _Version1(backend)
+    return [
+        Route("/api/services", v1.services),
+        Route("/api/services/{service}/operations", v1.operation_names),
+        Route("/api/operations", v1.operations),
+        Route("/api/traces", v1.traces),
+        Route("/api/traces/{id}", v1.trace),
+        Route("/api/dependencies", v1.dependencies),
+    ]
+
+
+class _Version1:
+    def __init__(self, backend: Backend) -> None:
+        self._database = backend.database
+
+    def services(self, _: Request) -> Response:
+        with self._database.reading() as connection:
+            return _data(names.services(connection))
+
+    def operation_names(self, request: Request) -> Response:
+        with self._database.reading() as connection:
+            found = names.operations(connection, request.path_params["service"])
+        return _data(sorted({name for _, name, _ in found}))
+
+    def operations(self, request: Request) -> Response:
+        asked = request.query_params
+        service, kind = asked.get("service", ""), asked.get("spanKind", "")
+        if not service:
+            return refusal(400, "parameter 'service' is required")
+        with self._database.reading() as connection:
+            found = names.operations(connection, service)
+        return _data([{"name": name, "spanKind": of} for _, name, of in found if kind in ("", of)])
+
+    def traces(self, request: Request) -> Response:
+        try:
+            numbers = [trace_id(text) for text in request.query_params.getlist("traceID")]
+            wanted = None if numbers else _filter(request.query_params)
+            limit = number("limit", request.query_params.get("limit", ""), 1) or _LIMIT
+            tags = _tags(request)
+        except BadParameter as error:
+            return refusal(400, str(error))
+        with self._database.reading() as connection:
+            if wanted is None:
+                found = [summaries.number_of(connection, one) for one in numbers]
+            else:
+                search = Search(connection, Filter(**wanted, attributes=tags))
+                found = list(search.page(min(limit, _LARGEST_LIMIT)).traces)
+            return _data([_trace(trace(connection, one)) for one in found if one is not None])
+
+    def trace(self, request: Request) -> Response:
+        try:
+            asked = trace_id(request.path_params["id"])
+        except BadParameter as error:
+            return refusal(400, str(error))
+        with self._database.reading() as connection:
+            found = summaries.number_of(connection, asked)
+            if found is None:
+                return refusal(404, "trace not found", traceID=asked.hex())
+            return _data([_trace(trace(connection, found))])
+
+    def dependencies(self, request: Request) -> Response:
+        asked = request.query_params
+        try:
+            end = number("endTs", asked.get("endTs", "")) or time.time_ns() // _MILLI
+            lookback = number("lookback", asked.get("lookback", "")) or 24 * 3600 * 1000
+        except BadParameter as error:
+            return refusal(400, str(error))
+        with self._database.reading() as connection:
+            found = load.calls(connection, ((end - lookback) * _MILLI, end * _MILLI))
+        return _data(dependencies(found))
+
+
+def dependencies(calls: Mapping[tuple[str, str], load.Load]) -> list[dict[str, Any]]:
+    """Calls between services, as both versions of the API have them."""
+    return [{"parent": parent, "child": child, "callCount": one.calls} for (parent, child), one in calls.items()]
+
+
+def refusal(status: int, message: str, **more: str) -> Response:
+    """An error in the envelope of this API."""
+    error = {"code": status, "msg": message, **more}
+    return JSONResponse({"data": None, "total": 0, "limit": 0, "offset": 0, "errors": [error]}, status)
+
+
+def _data(data: list[Any]) -> Response:
+    return JSONResponse({"data": data, "total": len(data), "limit": 0, "offset": 0, "errors": None})
+
+
+def _filter(asked: Mapping[str, str]) -> dict[str, Any]:
+    start, end = number("start", asked.get("start", "")), number("end", asked.get("end", ""))
+    return {
+        "service": asked.get("service", ""),
+        "operation": asked.get("operation", ""),
+        "shortest_span": duration("minDuration", asked.get("minDuration", "")),
+        "longest_span": duration("maxDuration", asked.get("maxDuration", "")),
+        "start": None if start is None else start * _MICRO,
+        "end": None if end is None else end * _MICRO,
+    }
+
+
+def _tags(request: Request) -> tuple[Wanted, ...]:
+    """``tags`` is an object in JSON, ``tag`` is ``key:value`` and may be repeated."""
+    pairs: dict[str, Any] = {}
+    for text in request.query_params.getlist("tags"):
+        pairs.update(attribute_map("tags", text))
+    for text in request.query_params.getlist("tag"):
+        key, sign, value = text.partition(":")
+        if not sign:
+            raise BadParameter("tag: write key:value")
+        pairs[key] = value
+    return tuple(Wanted(key, value) for key, value in pairs.items())
+
+
+def attribute_map(name: str, text: str) -> dict[str, str]:
+    """An object in JSON whose values are strings; others are taken as their JSON text. Raises BadParameter."""
+    try:
+        pairs = json.loads(text) if text else {}
+    except ValueError:
+        pairs = None
+    if not isinstance(pairs, dict):
+        raise BadParameter(f'{name}: write a JSON object, such as {{"error":"true"}}')
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in pairs.items()}
+
+
+def _trace(whole: Trace) -> dict[str, Any]:
+    processes = {number: f"p{position}" for position, number in enumerate(whole.resources, 1)}
+    return {
+        "traceID": whole.spans[0].message.trace_id.hex() if whole.spans else "",
+        "spans": [_span(record, whole, processes[record.resource]) for record in whole.spans],
+        "processes": {
+            processes[number]: {
+                "serviceName": service_of(resource),
+                "tags": _pairs(pair for pair in resource.attributes if pair.key != "service.name"),
+            }
+            for number, resource in whole.resources.items()
+        },
+        "warnings": None,
+    }
+
+
+def _span(record: Record, whole: Trace, process: str) -> dict[str, Any]:
+    span = record.message
+    start = span.start_time_unix_nano
+    return {
+        "traceID": span.trace_id.hex(),
+        "spanID": span.span_id.hex(),
+        "flags": span.flags & 0xFF,  # W3C trace flags; the rest is about the parent
+        "operationName": span.name,
+        "references": _references(span),
+        "startTime": start // _MICRO,
+        "duration": max(0, span.end_time_unix_nano - start) // _MICRO,
+        "tags": _tags_of(span, whole.scopes[record.scope]),
+        "logs": [
+            {
+                "timestamp": event.time_unix_nano // _MICRO,
+                "fields": [_text("event", event.name), *_pairs(event.attributes)],
+            }
+            for event in span.events
+        ],
+        "processID": process,
+        "warnings": None,
+    }
+
+
+def _references(span: Any) -> list[dict[str, str]]:
+    found = []
+    if any(span.parent_span_id):
+        found.append({"refType": "CHILD_OF", "traceID": span.trace_id.hex(), "spanID": span.parent_span_id.hex()})
+    found += [
+        {"refType": "FOLLOWS_FROM", "traceID": link.trace_id.hex(), "spanID": link.span_id.hex()} for link in span.links
+    ]
+    return found
+
+
+def _tags_of(span: Any, scope: Any) -> list[dict[str, Any]]:
+    """Attributes, and what OpenTelemetry's mapping to Jaeger makes tags of (specification, "Jaeger exporter")."""
+    tags = _pairs(span.attributes)
+    if scope.name:
+        tags.append(_text("otel.scope.name", scope.name))
+    if scope.version:
+        tags.append(_text("otel.scope.version", scope.version))
+    if kind_name(span.kind) != KINDS[0]:
+        tags.append(_text("span.kind", kind_name(span.kind)))
+    if span.status.code:
+        is_error = span.status.code == _ERROR
+        tags.append(_text("otel.status_code", "ERROR" if is_error else "OK"))
+        if is_error:
+            tags.append({"key": "error", "type": "bool", "value": True})
+    if span.status.message:
+        tags.append(_text("otel.status_description", span.status.message))
+    if span.trace_state:
+        tags.append(_text("w3c.tracestate", span.trace_state))
+    return tags
+
+
+def _pairs(attributes: Iterable[Any]) -> list[dict[str, Any]]:
+    return [_pair(pair.key, pair.value) for pair in attributes]
+
+
+def _pair(key: str, value: Any) -> dict[str, Any]:
+    kind = value.WhichOneof("value")
+    if kind == "bool_value":
+        return {"key": key, "type": "bool", "value": value.bool_value}
+    if kind == "int_value":
+        exact = abs(value.int_value) <= _LARGEST_EXACT
+        return {"key": key, "type": "int64", "value": value.int_value if exact else str(value.int_value)}
+    if kind == "double_value":
+        return {"key": key, "type": "float64", "value": plain(value)}
+    if kind == "bytes_value":
+        return {"key": key, "type": "binary", "value": base64.b64encode(value.bytes_value).decode()}
+    if kind == "string_value":
+        return _text(key, value.string_value)
+    return _text(key, "" if kind is None else json.dumps(plain(value), ensure_ascii=False))
+
+
+def _text(key: str, value: str) -> dict[str, Any]:
+    return {"key": key, "type": "string", "value": value}
