@@ -57,14 +57,23 @@ def encoded(trace_id: int) -> bytes:
     return bytes(Span(trace_id=trace_id.to_bytes(16, "big")).SerializeToString())
 
 
+@dataclass
+class Local:
+    """A trace below one local root, as the recorder counts it."""
+
+    trace_id: int
+    started: int = 0
+    ended: int = 0
+
+
 def made(protocol: str = "grpc") -> bytes:
     settlement = Settlement(lambda: 0.0)
-    for trace_id in range(3):
-        settlement.started(trace_id, "work", True)
-        settlement.started(trace_id, "part", False)
+    traces = [Local(trace_id=trace_id, started=2) for trace_id in range(3)]
+    for local in traces:
+        settlement.began(local, "work")
     for trace_id in range(2):
-        settlement.ended(trace_id, False)
-        settlement.ended(trace_id, True)
+        traces[trace_id].ended = 2
+        settlement.over(traces[trace_id], 0.0)
         settlement.settled([encoded(trace_id)] * 2, "delivered" if trace_id else "rejected")
     plan = ExportPlan(endpoint="https://collector:4318/v1/traces?key=hush", protocol=protocol)
     moment = Moment(since=1, now=2, spans=Spans(), traces=settlement.snapshot())
@@ -138,6 +147,9 @@ class Spans:
     delivered = pending = 0
     rejected = dropped = {{}}
 
+class Local:
+    trace_id = started = ended = 1
+
 url, protocol, enabled, every = sys.argv[1:]
 resource = {resource!r}
 settlement = Settlement()
@@ -145,8 +157,9 @@ reporter = Reporter(ExportPlan(endpoint=url, protocol=protocol), MetricsPlan(ena
                     lambda: resource, lambda: Spans, settlement)
 
 def span():
-    settlement.started(1, "work", True)
-    settlement.ended(1, True)
+    local = Local()
+    settlement.began(local, "work")
+    settlement.over(local, 0.0)
     settlement.settled([b"\\x0a\\x10" + bytes(15) + b"\\x01"], "delivered")
     Spans.delivered += 1
 

@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.conftest import Workshop
 
-ROOT, CHILD, OTHER = True, False, 99
+OTHER = 99
 T = 1 << 127 | 1  # a trace id
 
 
@@ -20,6 +20,28 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Local:
+    """A trace below one local root, as the recorder counts it."""
+
+    def __init__(self, trace_id: int = T) -> None:
+        self.trace_id = trace_id
+        self.started = self.ended = 0
+
+
+def start(settlement: Settlement, trace_id: int, name: str = "work") -> Local:
+    """A local trace whose root has started."""
+    local = Local(trace_id)
+    local.started = 1
+    settlement.began(local, name)
+    return local
+
+
+def end(settlement: Settlement, local: Local, seconds: float = 0.0) -> None:
+    """Its root has ended."""
+    local.ended += 1
+    settlement.over(local, seconds)
 
 
 @pytest.fixture
@@ -46,8 +68,7 @@ STORIES = {
     "a child never ends": ("start root, start, end root, delivered 1, pass 31", "abandoned"),
     "a child never ends, the root is lost": ("start root, start, end root, dropped 1, pass 31", "lost_spans"),
     "the root never ends": ("start root, start, end, delivered 1, pass 901", "abandoned"),
-    "nothing is ever delivered": ("start root, end root, pass 901", "untracked"),
-    "two requests of one trace": ("start root, start root, end root, end root, delivered 2", "complete"),
+    "nothing is ever delivered": ("start root, end root, pass 1, pass 901", "untracked"),
     "the root runs long": ("start root, pass 600, start, end, delivered 1, pass 600", ""),
     "a child is still at work": ("start root, start, end root, delivered 1, pass 29", ""),
     "delivery takes its time": ("start root, start, end, end root, delivered 1, pass 600", ""),
@@ -59,12 +80,18 @@ STORIES = {
 
 
 def tell(settlement: Settlement, clock: Clock, story: str) -> None:
+    local = Local()
     for step in story.split(", "):
         match step.split():
-            case ["start", *root]:
-                settlement.started(T, "work", bool(root))
-            case ["end", *root]:
-                settlement.ended(T, bool(root))
+            case ["start", "root"]:
+                local.started += 1
+                settlement.began(local, "work")
+            case ["end", "root"]:
+                end(settlement, local)
+            case ["start"]:
+                local.started += 1
+            case ["end"]:
+                local.ended += 1
             case ["pass", seconds]:
                 clock.now += float(seconds)
                 settlement.sweep(clock.now)
@@ -84,39 +111,51 @@ def test_trace_settles_once_as(story: str, outcome: str, settlement: Settlement,
         assert settlement.snapshot().settled == expected
 
 
-def test_spans_are_counted_whether_their_trace_is_followed_or_not(settlement: Settlement, clock: Clock) -> None:
-    tell(settlement, clock, "start root, start, start, end, end root")
-    settlement.started(OTHER, "unknown", CHILD)
+def test_two_requests_of_one_trace_settle_together(settlement: Settlement) -> None:
+    first, second = start(settlement, T), start(settlement, T)
+    end(settlement, first, 2.0)
+    settlement.settled(encoded(T), "delivered")
+    assert not settlement.snapshot().settled
+    end(settlement, second, 1.0)
+    settlement.settled(encoded(T), "delivered")
     totals = settlement.snapshot()
-    assert (totals.started, totals.ended) == (4, 2)
+    assert totals.settled == {("complete", "work"): 1}
+    assert totals.durations["complete", "work"].total == 2.0
+
+
+def test_spans_are_counted_before_and_after_their_trace_has_settled(settlement: Settlement, clock: Clock) -> None:
+    local = start(settlement, T)
+    local.started += 2
+    local.ended += 1
+    assert (settlement.snapshot().started, settlement.snapshot().ended) == (3, 1)
+    settlement.finish()
+    assert (settlement.snapshot().started, settlement.snapshot().ended) == (3, 1)
 
 
 def test_oldest_trace_is_given_up_when_there_are_too_many(settlement: Settlement) -> None:
-    for trace_id in range(6):
-        settlement.started(trace_id, f"trace {trace_id}", ROOT)
+    started = [start(settlement, trace_id, f"trace {trace_id}") for trace_id in range(6)]
     assert settlement.snapshot().settled == {("untracked", "trace 0"): 1, ("untracked", "trace 1"): 1}
-    for trace_id in range(6):
-        settlement.ended(trace_id, ROOT)
+    for local in started:
+        end(settlement, local)
     settlement.settled(encoded(*range(6)), "delivered")
     assert settlement.snapshot().settled.total() == 6
 
 
 def test_flood_that_could_not_be_counted_makes_no_trace_complete() -> None:
     settlement = Settlement()
-    settlement.started(T, "work", ROOT)
+    first = start(settlement, T)
     settlement.snapshot()
-    for _ in range(100_000):
-        settlement.started(T, "work", CHILD)
-    settlement.ended(T, ROOT)
+    for trace_id in range(100_000):
+        start(settlement, trace_id)
+    end(settlement, first)
     settlement.settled(encoded(T), "delivered")
-    assert settlement.snapshot().settled == {("untracked", "work"): 1}
+    assert {outcome for outcome, _ in settlement.snapshot().settled} == {"untracked"}
 
 
 def test_names_are_bounded() -> None:
     settlement = Settlement()
     for trace_id in range(200):
-        settlement.started(trace_id, f"GET /{trace_id}", ROOT)
-        settlement.ended(trace_id, ROOT)
+        end(settlement, start(settlement, trace_id, f"GET /{trace_id}"))
         settlement.settled(encoded(trace_id), "delivered")
     settled = settlement.snapshot().settled
     assert len(settled) == 65
@@ -124,12 +163,8 @@ def test_names_are_bounded() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "bucket"), [(0.0, 0), (0.005, 0), (0.006, 1), (300.0, 14), (301.0, 15)])
-def test_duration_is_that_of_the_local_root(seconds: float, bucket: int, settlement: Settlement, clock: Clock) -> None:
-    clock.now = 0.0
-    settlement.started(T, "work", ROOT)
-    clock.now = seconds
-    settlement.ended(T, ROOT)
-    clock.now += 7  # delivery takes a while
+def test_duration_is_that_of_the_local_root(seconds: float, bucket: int, settlement: Settlement) -> None:
+    end(settlement, start(settlement, T), seconds)
     settlement.settled(encoded(T), "delivered")
     durations = settlement.snapshot().durations["complete", "work"]
     assert durations.total == seconds
@@ -142,20 +177,20 @@ def test_threads_need_no_lock(settlement: Settlement) -> None:
     ended: list[int] = []
     is_over = threading.Event()
 
-    def child(trace_id: int) -> None:
+    def child(local: Local) -> None:
         for _ in range(20):
-            settlement.started(trace_id, "child", CHILD)
-            settlement.ended(trace_id, CHILD)
-            ended.append(trace_id)
+            local.started += 1
+            local.ended += 1
+            ended.append(local.trace_id)
 
     def run(first: int) -> None:
         for trace_id in range(first, first + 40):
-            settlement.started(trace_id, "root", ROOT)
-            helper = threading.Thread(target=child, args=(trace_id,))
+            local = start(settlement, trace_id, "root")
+            helper = threading.Thread(target=child, args=(local,))
             helper.start()
-            child(trace_id)
+            child(local)
             helper.join()
-            settlement.ended(trace_id, ROOT)
+            end(settlement, local)
             ended.append(trace_id)
 
     def deliver() -> None:
@@ -181,10 +216,15 @@ FORKS = """
 import os
 from erni_run.inside.settlement import Settlement
 
+class Local:
+    ended, started = 0, 1
+    def __init__(self, trace_id):
+        self.trace_id = trace_id
+
 settlement = Settlement()
-settlement.started(1, "work", True)
+settlement.began(Local(1), "work")
 settlement.snapshot()
-settlement.started(2, "work", True)
+settlement.began(Local(2), "work")
 child = os.fork()
 if child:
     assert os.waitpid(child, 0)[1] == 0

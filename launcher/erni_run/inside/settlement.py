@@ -1,7 +1,8 @@
 """When is a local trace complete? Once every span of it that was started here has ended and been delivered.
 
-The application's threads only note what happens: one append to a deque, without a lock. Whoever delivers spans does the
-counting, when it reports what became of them. Nothing here knows of spans, clocks of the system or the network.
+The application's threads only note when a local root begins and ends: one append to a deque, without a lock. What is
+started and ended below it they count in the trace itself. Whoever delivers spans does the rest, when it reports what
+became of them. Nothing here knows of spans, clocks of the system or the network.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 Outcome = Literal["complete", "lost_spans", "abandoned", "untracked"]
 """``lost_spans``: at least one was rejected or dropped. ``abandoned``: at least one has never ended. ``untracked``: it
@@ -45,8 +46,8 @@ class Durations:
 
 @dataclass
 class Totals:
-    """Since the process began: spans ``started`` and ``ended``; traces ``settled``, by outcome and name of the local
-    root, and how long those roots took.
+    """Since the process began: spans ``started`` and ``ended`` in the traces that were followed; traces ``settled``, by
+    outcome and name of the local root, and how long those roots took.
     """
 
     started: int = 0
@@ -55,14 +56,32 @@ class Totals:
     durations: dict[tuple[Outcome, str], Durations] = field(default_factory=dict)
 
 
-class _Trace:
-    __slots__ = ("ended", "lost", "name", "roots", "settled", "since", "started", "touched", "until")
+class Local(Protocol):
+    """A trace below one local root: how many spans have been ``started`` and have ``ended`` there so far."""
 
-    def __init__(self, name: str, since: float) -> None:
+    trace_id: int
+    started: int
+    ended: int
+
+
+class _Trace:
+    __slots__ = ("locals", "longest", "lost", "name", "roots", "settled", "touched")
+
+    def __init__(self, name: str, now: float) -> None:
         self.name = name
-        self.since = self.touched = self.until = since  # seconds of the clock
-        self.started = self.ended = self.settled = self.lost = 0
+        self.touched = now  # seconds of the clock
+        self.locals: list[Local] = []
+        self.settled = self.lost = 0
         self.roots = 0  # local roots that have not ended
+        self.longest = 0.0  # of the local roots, in seconds
+
+    @property
+    def started(self) -> int:
+        return sum(local.started for local in self.locals)
+
+    @property
+    def ended(self) -> int:
+        return sum(local.ended for local in self.locals)
 
 
 class Settlement:
@@ -94,28 +113,18 @@ class Settlement:
         self._totals = Totals()
         self._names: set[str] = set()
         self._traces: dict[int, _Trace] = {}
-        self._roots: deque[tuple[int, str, float]] = deque(maxlen=_NOTED)
-        self._starts: deque[int] = deque(maxlen=_NOTED)
-        self._root_ends: deque[tuple[int, float]] = deque(maxlen=_NOTED)
-        self._ends: deque[int] = deque(maxlen=_NOTED)
+        self._begun: deque[tuple[Local, str]] = deque(maxlen=_NOTED)
+        self._over: deque[tuple[int, float]] = deque(maxlen=_NOTED)
 
-    def started(self, trace_id: int, name: str, is_root: bool) -> None:
-        """A sampled span has started; ``is_root``: it has no parent in this process."""
-        if self._is_over:
-            return
-        if is_root:
-            self._roots.append((trace_id, name, self._clock()))
-        else:
-            self._starts.append(trace_id)
+    def began(self, local: Local, name: str) -> None:
+        """A local root, ``name``, of a trace that is kept has started."""
+        if not self._is_over:
+            self._begun.append((local, name))
 
-    def ended(self, trace_id: int, is_root: bool) -> None:
-        """A sampled span has ended. To be called before the span is handed over for delivery."""
-        if self._is_over:
-            return
-        if is_root:
-            self._root_ends.append((trace_id, self._clock()))
-        else:
-            self._ends.append(trace_id)
+    def over(self, local: Local, seconds: float) -> None:
+        """A local root has ended, after ``seconds``. To be called before its span is handed over for delivery."""
+        if not self._is_over:
+            self._over.append((local.trace_id, seconds))
 
     def settled(self, spans: Sequence[bytes], outcome: str, reason: str = "") -> None:  # noqa: ARG002  # a Watcher's
         """``spans``, encoded as OTLP has it, were "delivered", or otherwise lost."""
@@ -158,7 +167,10 @@ class Settlement:
         """The totals as they are now."""
         with self._counting:
             self._count()
-            return copy.deepcopy(self._totals)
+            totals = copy.deepcopy(self._totals)
+            totals.started += sum(trace.started for trace in self._traces.values())
+            totals.ended += sum(trace.ended for trace in self._traces.values())
+            return totals
 
     def _give_up(self, trace_id: int, trace: _Trace) -> None:
         if trace.lost:
@@ -167,42 +179,29 @@ class Settlement:
             self._settle(trace_id, "abandoned" if trace.ended < trace.started else "untracked")
 
     def _count(self) -> None:
-        """Count what has been noted. Ends are taken first: whatever has ended by then is found among the starts."""
-        is_too_much = any(len(noted) == _NOTED for noted in (self._roots, self._starts, self._root_ends, self._ends))
-        ends, root_ends = Counter(_taken(self._ends)), list(_taken(self._root_ends))
-        starts, roots = Counter(_taken(self._starts)), list(_taken(self._roots))
-        self._totals.started += starts.total() + len(roots)
-        self._totals.ended += ends.total() + len(root_ends)
-        for trace_id, name, since in roots:
-            self._begin_trace(trace_id, name, since)
-        for trace_id, spans in starts.items():
+        """Count what has been noted. Ends are taken first: whatever is over by then is found among what has begun."""
+        is_too_much = len(self._begun) == _NOTED or len(self._over) == _NOTED
+        over, now = list(_taken(self._over)), self._clock()
+        for local, name in _taken(self._begun):
+            self._begin_trace(local, name, now)
+        for trace_id, seconds in over:
             if (trace := self._traces.get(trace_id)) is not None:
-                trace.started += spans
-        for trace_id, spans in ends.items():
-            if (trace := self._traces.get(trace_id)) is not None:
-                trace.ended += spans
-        for trace_id, until in root_ends:
-            self._end_root(trace_id, until)
+                trace.roots -= 1
+                trace.touched = now
+                trace.longest = max(trace.longest, seconds)
         if is_too_much:  # and some of it is forgotten
             for trace_id in list(self._traces):
                 self._settle(trace_id, "untracked")
 
-    def _begin_trace(self, trace_id: int, name: str, since: float) -> None:
-        trace = self._traces.get(trace_id)
+    def _begin_trace(self, local: Local, name: str, now: float) -> None:
+        trace = self._traces.get(local.trace_id)
         if trace is None:
             if len(self._traces) >= self._capacity:
                 self._settle(next(iter(self._traces)), "untracked")
-            trace = self._traces[trace_id] = _Trace(name, since)
-        trace.started += 1
+            trace = self._traces[local.trace_id] = _Trace(name, now)
+        trace.locals.append(local)
         trace.roots += 1
-        trace.touched = since
-
-    def _end_root(self, trace_id: int, until: float) -> None:
-        trace = self._traces.get(trace_id)
-        if trace is not None:
-            trace.ended += 1
-            trace.roots -= 1
-            trace.touched = trace.until = until
+        trace.touched = now
 
     def _settle(self, trace_id: int, outcome: Outcome) -> None:
         trace = self._traces.pop(trace_id)
@@ -210,8 +209,10 @@ class Settlement:
             self._names.add(trace.name)
         key = (outcome, trace.name if trace.name in self._names else _OTHER)
         self._totals.settled[key] += 1
+        self._totals.started += trace.started
+        self._totals.ended += trace.ended
         if not trace.roots:
-            self._totals.durations.setdefault(key, Durations()).add(trace.until - trace.since)
+            self._totals.durations.setdefault(key, Durations()).add(trace.longest)
 
 
 def _taken(noted: deque[_T]) -> Iterable[_T]:

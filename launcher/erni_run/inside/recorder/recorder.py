@@ -22,6 +22,7 @@ from erni_run.inside.recorder.resource import identity
 from erni_run.inside.recorder.sampling import HeadSampler, Keeping
 from erni_run.inside.recorder.span import Span
 from erni_run.inside.recorder.tracer import Tracer
+from erni_run.inside.settlement import Settlement
 from erni_run.plan import SamplingPlan
 
 
@@ -41,6 +42,7 @@ class Recorder(TracerProvider):
         id_generator: IdGenerator | None = None,
         span_limits: SpanLimits | None = None,
         remote_parent: SpanContext | None = None,
+        settlement: Settlement | None = None,
     ) -> None:
         self.head = HeadSampler(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
         self.keeping = Keeping(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
@@ -50,6 +52,7 @@ class Recorder(TracerProvider):
         super().__init__(sampler, resource, False, None, generator, span_limits)
         self._deliver = deliver
         self.processors: tuple[SpanProcessor, ...] = ()
+        self.settlement = settlement
         self.remote_parent = remote_parent
         self.remote_context = set_span_in_context(NonRecordingSpan(remote_parent), Context()) if remote_parent else None
         self.new_span_id = generator.generate_span_id if id_generator else partial(random_bits, 64)
@@ -106,6 +109,7 @@ class Recorder(TracerProvider):
         local = span.trace
         if local.generation != process.generation:
             return  # begun before the fork: it is the parent's
+        local.ended += 1
         try:
             if self.processors:
                 self._active_span_processor._on_ending(span)
@@ -113,14 +117,24 @@ class Recorder(TracerProvider):
             if self._deliver is None:
                 return
             if local.flags & 1:
+                if self.settlement is not None and span.span_id == local.root_id:
+                    self.settlement.over(local, span.duration / 1e9)
                 self._deliver(span)
             elif self.has_own_sampler:
-                for kept in self.keeping.ended(span):
-                    self._deliver(kept)
+                self._deliver_kept(span)
         except Exception as error:
             if is_the_applications(error):
                 raise
             say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
+
+    def _deliver_kept(self, span: Span) -> None:
+        """What the end of ``span`` tells of a trace that was not kept at its head."""
+        spans = self.keeping.ended(span)
+        if spans and self.settlement is not None and span.span_id == span.trace.root_id:
+            self.settlement.began(span.trace, span._name)
+            self.settlement.over(span.trace, span.duration / 1e9)
+        for kept in spans:
+            self._deliver(kept)  # type: ignore[misc]  # looked at by the caller
 
     def _handle_fork(self) -> None:
         """The SDK's own runs resource detectors in a pool of threads here, which waits for ever if the application has

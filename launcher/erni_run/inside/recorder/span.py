@@ -58,15 +58,17 @@ class Template:
 
 
 class Trace:
-    """The part of a trace below one local root. ``generation`` is that of the process which records it.
+    """The part of a trace below one local root, with the number of its spans that have started and have ended.
 
-    ``held`` is a list while it is open whether the trace will be kept, then ``verdict`` tells. ``encoded`` is the
-    encoder's to fill.
+    ``generation`` is that of the process which records it. ``held`` is a list while it is open whether the trace will
+    be kept, then ``verdict`` tells. ``encoded`` is the encoder's to fill.
     """
 
     held: list[Span] | None = None
     verdict: bool | None = None
     encoded: tuple[bytes, bytes] | None = None
+    started = 1
+    ended = 0
 
     def __init__(self, trace_id: int, flags: int, state: TraceState, generation: int, root_id: int) -> None:
         self.trace_id = trace_id

@@ -79,6 +79,7 @@ class Tracer(SdkTracer):
                 span_id = new_span_id()
                 if local.generation != process.generation:
                     local = local.again(process.generation, span_id)
+                local.started += 1
             elif parent is None and recorder.has_plain_roots:
                 randomness = random_bits(56)
                 if randomness < recorder.head.threshold:
@@ -87,6 +88,8 @@ class Tracer(SdkTracer):
                 span_id = new_span_id()
                 trace_id = random_bits(72) << 56 | randomness
                 local = Trace(trace_id, 3, recorder.head.state, process.generation, span_id)
+                if recorder.settlement is not None:
+                    recorder.settlement.began(local, name)
             else:
                 return begin(template) if type(parent) is not Unsampled else None
             span = Span()
@@ -122,6 +125,7 @@ class Tracer(SdkTracer):
             span = self._ask_sampler(template, parent, base, context, attributes, links)
         elif type(parent) is Span:
             span = _new(template, parent.trace, parent.span_id, recorder.new_span_id())
+            span.trace.started += 1
             span.base = parent.base if parent is base else base
         elif type(parent) is Unsampled:
             return parent
@@ -153,6 +157,8 @@ class Tracer(SdkTracer):
             state = above.trace_state if above is not None else DEFAULT_TRACE_STATE
         span_id = recorder.new_span_id()
         local = Trace(trace_id, random | is_kept, state, process.generation, span_id)
+        if is_kept and recorder.settlement is not None:
+            recorder.settlement.began(local, template.name)
         if not is_kept:
             if not recorder.keeping.is_wanted:
                 return _unsampled(local.context(span_id), base or None)
