@@ -13,6 +13,8 @@ usage: erni-run [OPTIONS] [--] COMMAND [ARG...]    start COMMAND traced
        erni-run check [--config FILE] [--json]     would every line of tracing.toml be traced?
        erni-run init PACKAGE [-o FILE]             propose a tracing.toml from a package's source
        erni-run view [FILE...] [--tail]            a trace backend for this machine (view --help)
+       erni-run status [--config FILE] [--json]    what waits on disk, and what became of the rest
+       erni-run drain [--config FILE] [--timeout 30s]   deliver what waits on disk now
        erni-run schema                             the JSON Schema of tracing.toml, for editors
 
 options:
@@ -52,6 +54,14 @@ def run(words: "list[str]", environ: "Mapping[str, str]") -> int:
         from erni_run.view import view
 
         return view(options.arguments, environ)
+    elif options.verb == "status":
+        from erni_run.status import status
+
+        return status(options.config, options.arguments, environ)
+    elif options.verb == "drain":
+        from erni_run.drain import drain
+
+        return drain(options.config, options.arguments, environ)
     else:
         from erni_run.launch import launch
 

@@ -2,8 +2,7 @@
 
 from erni_run.errors import UsageError
 
-VERBS = ("check", "init", "schema", "view")
-_LATER = ("status", "drain")
+VERBS = ("check", "drain", "init", "schema", "status", "view")
 
 
 class Options:
@@ -34,8 +33,6 @@ def parse(words: "list[str]") -> Options:
         rest = rest[1:]
     if not rest:
         raise UsageError("no command given: try `erni-run uvicorn agency.main:app`, or `erni-run --help`")
-    if not is_program and rest[0] in _LATER:
-        raise UsageError(f"`{rest[0]}` is not part of this version; a program of that name: `erni-run -- {rest[0]}`")
     if not is_program and rest[0] in VERBS:
         if options.config is not None and rest[0] == "init":
             raise UsageError("init writes a tracing.toml and reads none: name the new file with -o FILE after PACKAGE")

@@ -83,7 +83,6 @@ def test_the_defaults_are_those_of_the_plan() -> None:
 def test_the_defaults_file_announces_what_it_sets_without_effect() -> None:
     announced = {notice.split()[1] for notice in read(str(DEFAULTS), {"HOME": "/"}, "app").notices}
     assert announced == {
-        *("spool.path", "spool.max_size", "spool.max_age", "spool.journal"),
         *("metrics.every", "reload.enabled", "reload.every"),
     }
 

@@ -61,13 +61,6 @@ ENTRIES = {
 
 LATER = "is accepted but has no effect in this version"
 NOTICES = {
-    '[spool]\npath = "x"\nmax_size = "1GiB"\nmax_age = "48h"': [
-        f"tracing.toml:2: spool.path {LATER}",
-        f"tracing.toml:3: spool.max_size {LATER}",
-        f"tracing.toml:4: spool.max_age {LATER}",
-    ],
-    "[spool]\njournal = false": [],
-    "[spool]\njournal = true": [f"tracing.toml:2: spool.journal {LATER}"],
     "[logs]\nexport = true": [f"tracing.toml:2: logs.export {LATER}"],
     "[logs]\nexport = false": [],
     "[metrics]\nenabled = true": [f"tracing.toml:2: metrics.enabled {LATER}"],
@@ -180,11 +173,6 @@ def test_entries_become_spans_of_the_plan(text: str, folder: Path) -> None:
 @pytest.mark.parametrize("text", NOTICES)
 def test_an_option_without_effect_is_announced(text: str, folder: Path) -> None:
     assert list(read_text(text, folder).notices) == NOTICES[text]
-
-
-def test_a_variable_without_effect_is_announced(folder: Path) -> None:
-    environ = {"ERNI_SPOOL_DIR": "/x"}
-    assert read_text("", folder, environ).notices == (f"environment ERNI_SPOOL_DIR: spool.path {LATER}",)
 
 
 @pytest.mark.parametrize(("text", "path", "line"), LINES)

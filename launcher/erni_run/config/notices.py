@@ -21,10 +21,6 @@ class Row(NamedTuple):
 
 
 ROWS = (
-    Row("spool", "path"),
-    Row("spool", "max_size"),
-    Row("spool", "max_age"),
-    Row("spool", "journal", nothing=(False,)),
     Row("logs", "export", nothing=(False,)),
     Row("metrics", "enabled", nothing=("auto", "false")),
     Row("metrics", "every"),
@@ -40,14 +36,13 @@ ROWS = (
 def notices(document: Document, origins: Mapping[str, str]) -> tuple[str, ...]:
     """One line for each row that ``document`` touches, with the first place where it does.
 
-    ``origins`` tells where a dotted key such as ``"spool.path"`` or ``"span[0].capture"`` was set.
+    ``origins`` tells where a dotted key such as ``"logs.export"`` or ``"span[0].capture"`` was set.
     """
     return tuple(line for row in ROWS for line in _line(row, document, origins))
 
 
 def _line(row: Row, document: Document, origins: Mapping[str, str]) -> Iterator[str]:
     keys = [f"{key}.{row.option}" for key, section in _sections(row, document) if _asks(row, section)]
-    keys += [f"{row.section}.{row.option}"] if _by_variable(row, origins) and not keys else []
     if keys:
         more = f" (and {len(keys) - 1} more like it)" if len(keys) > 1 else ""
         yield f"{origins[keys[0]]}: {keys[0]} {MISSING}{more}"
@@ -63,7 +58,3 @@ def _sections(row: Row, document: Document) -> Iterator[tuple[str, BaseModel]]:
 
 def _asks(row: Row, section: BaseModel) -> bool:
     return row.option in section.model_fields_set and getattr(section, row.option) not in row.nothing
-
-
-def _by_variable(row: Row, origins: Mapping[str, str]) -> bool:
-    return origins.get(f"{row.section}.{row.option}", "").startswith("environment ")

@@ -40,7 +40,7 @@ def _delivery(plan: Plan) -> tuple[Callable[[Any], object] | None, Callable[[], 
         from erni_run.inside.delivery.console import Console
 
         return Console().on_end, lambda: None
-    from erni_run.inside.delivery.sender import Sender
+    from erni_run.inside.delivery.delivery import Delivery
 
-    sender = Sender(plan.export)
-    return sender.on_end, sender.shutdown
+    delivery = Delivery(plan.export, plan.spool)
+    return delivery.on_end, delivery.shutdown

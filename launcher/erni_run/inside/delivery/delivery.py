@@ -1,0 +1,153 @@
+"""Ended spans are delivered: encoded and kept at once, and sent by a thread that does all the work.
+
+A span is encoded and copied into the journal on the application's thread; from then on it is safe. The thread starts
+with the first span of a process, and again in each forked child.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from erni_run.inside import ourselves
+from erni_run.inside.background import Background
+from erni_run.inside.delivery.account import Counts
+from erni_run.inside.delivery.courier import Courier, Watcher
+from erni_run.inside.delivery.encoder import encode, encode_resource, encode_scope
+from erni_run.inside.delivery.request import Head, head
+from erni_run.inside.notice import describe, say_once
+from erni_run.plan import ExportPlan, SpoolPlan
+
+if TYPE_CHECKING:
+    from erni_run.inside.recorder.span import Span
+
+_TICK = 0.5  # seconds
+_MOST_HEADS = 1000
+
+
+class Delivery:
+    """Delivers ended spans to the collector of ``export``, by way of the spool of ``spool``."""
+
+    def __init__(self, export: ExportPlan, spool: SpoolPlan) -> None:
+        self._export = export
+        self._spool = spool
+        self._watchers: list[Watcher] = []
+        self._background = Background("delivery", self._work, _TICK)
+        self._begin()
+        os.register_at_fork(after_in_child=self._begin_in_child)
+
+    def _begin(self) -> None:
+        self._courier = self._counted = Courier(self._export, self._spool, self._watchers)
+        self._heads: dict[tuple[int, int], tuple[Head, Any, Any]] = {}
+        self._flushes: deque[threading.Event] = deque()
+        self._is_over = False
+
+    def _begin_in_child(self) -> None:
+        parents = self._courier
+        self._begin()
+        parents.abandon()
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the spans that ended in this process."""
+        return self._counted.counts
+
+    def watch(self, callback: Watcher) -> None:
+        """Call ``callback(spans, outcome, reason)`` for all spans that are settled, encoded, in the thread that works
+        here. The outcome is "delivered", "rejected" or "dropped".
+        """
+        self._watchers.append(callback)
+
+    def on_end(self, span: Span) -> None:
+        """Take ``span``, which is sampled."""
+        try:
+            self._take(span)
+        except Exception as error:
+            if ourselves.is_the_applications(error):
+                raise
+            self._courier.intake.refuse("not encodable")
+            say_once(f"a span cannot be encoded: {describe(error)}")
+        if self._is_over and self._courier.intake.journal is None:
+            say_once("spans that end after the end of the process are dropped")
+        if not self._background.is_running:
+            self._background.start()
+
+    def _take(self, span: Span) -> None:
+        tracer = span.template.tracer
+        key = id(tracer.scope), id(tracer.recorder.resource)
+        known = self._heads.get(key)
+        common = known[0] if known is not None else self._head(span, key)
+        encoded = encode(span)
+        while not self._courier.intake.take(common, encoded):
+            continue  # another thread has just ended what was, and begun anew
+
+    def _head(self, span: Span, key: tuple[int, int]) -> Head:
+        scope, resource = span.template.tracer.scope, span.template.tracer.resource
+        new = head(
+            encode_resource(resource),
+            resource.schema_url,
+            encode_scope(scope),
+            scope.schema_url or "",
+        )
+        if len(self._heads) >= _MOST_HEADS:  # an application that makes a tracer for each call
+            self._heads.clear()
+        equal = next((known for known, *_ in self._heads.values() if known.equals(new)), new)
+        self._heads[key] = (equal, scope, resource)  # which keeps both, and so their ids
+        return equal
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Deliver what waits now; False if that took longer than ``timeout_millis`` milliseconds, or was in vain."""
+        done = threading.Event()
+        if self._background.is_running:
+            self._flushes.append(done)
+            self._background.wake()
+            return done.wait(timeout_millis / 1000) and not self.counts.pending
+        if not self._courier.lock.acquire(timeout=timeout_millis / 1000):
+            return False
+        try:  # no span has ended yet, or no thread could be started so late
+            self._round(self._courier)
+        finally:
+            self._courier.lock.release()
+        return not self.counts.pending
+
+    def shutdown(self) -> None:
+        """Deliver what waits, for as long as the exit budget lasts. Once is enough."""
+        if not self._is_over:
+            self._is_over = True
+            ourselves.aside(self._leave)
+
+    def _leave(self) -> None:
+        courier = self._courier
+        until = time.monotonic() + self._export.exit_budget
+        courier.until = until
+        if courier.intake.ended and not courier.sender.breaker.is_open:
+            self.force_flush(int(self._export.exit_budget * 1000))
+        self._courier = Courier(self._export, self._spool, self._watchers)  # for what still ends, in threads
+        if courier.lock.acquire(timeout=max(0.0, until - time.monotonic())):
+            try:
+                courier.leave()
+            finally:
+                courier.lock.release()
+        else:  # the thread waits for the collector; the journal is safe as it is
+            courier.leave_as_it_is()
+
+    def _work(self) -> None:
+        """One turn of the thread."""
+        courier = self._courier
+        asked = len(self._flushes)
+        try:
+            with courier.lock:
+                self._round(courier)
+        finally:
+            for _ in range(asked):
+                self._flushes.popleft().set()
+
+    @staticmethod
+    def _round(courier: Courier) -> None:
+        with suppress_instrumentation():
+            courier.round()

@@ -1,0 +1,155 @@
+"""ExportTraceServiceRequest, put together from encoded spans and taken apart again (OTLP 1, trace_service.proto).
+
+Protocol buffers are concatenations of tagged fields, so nothing has to be decoded for either: a request is the bytes of
+its spans, with lengths in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_RESOURCE_SPANS = _RESOURCE = _SCOPE = 1
+_SCOPE_SPANS = _SPANS = 2
+_SCHEMA_URL = 3
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # wire types
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Head:
+    """What spans have in common: the fields of ``ResourceSpans`` and of ``ScopeSpans`` that are not the spans."""
+
+    resource: bytes
+    scope: bytes
+
+    def equals(self, other: Head) -> bool:
+        """Whether both are the same bytes; ``==`` asks for the same object, which is faster."""
+        return (self.resource, self.scope) == (other.resource, other.scope)
+
+
+class Record(NamedTuple):
+    """One encoded ``Span`` message and its head."""
+
+    head: Head
+    span: bytes | memoryview
+
+
+class Batch(NamedTuple):
+    """A serialized ExportTraceServiceRequest, and how many spans it holds."""
+
+    request: bytes
+    spans: int
+
+
+def head(resource: bytes, resource_schema: str, scope: bytes, scope_schema: str) -> Head:
+    """The head of spans of that ``Resource`` and ``InstrumentationScope``, each encoded, with their schema URLs."""
+    return Head(
+        _field(_RESOURCE, resource) + _url(resource_schema),
+        _field(_SCOPE, scope) + _url(scope_schema),
+    )
+
+
+def join(records: Iterable[Record]) -> bytes:
+    """The request with all of ``records``, grouped by resource and scope."""
+    spans: dict[Head, list[bytes | memoryview]] = {}
+    for record_head, span in records:
+        fields = spans.get(record_head)
+        if fields is None:
+            fields = spans[record_head] = []
+        fields.append(_tag(_SPANS, len(span)))
+        fields.append(span)
+    resources: dict[bytes, list[bytes]] = {}
+    for record_head, fields in spans.items():
+        scope_spans = _field(_SCOPE_SPANS, b"".join((record_head.scope, *fields)))
+        resources.setdefault(record_head.resource, []).append(scope_spans)
+    return b"".join(_field(_RESOURCE_SPANS, b"".join((resource, *scopes))) for resource, scopes in resources.items())
+
+
+def split(request: bytes) -> list[Record]:
+    """The records of ``request``. Raises ValueError if it is none."""
+    records: list[Record] = []
+    for number, _, resource_spans in _fields(memoryview(request)):
+        if number != _RESOURCE_SPANS:
+            continue
+        resource, scopes = _apart(resource_spans, _SCOPE_SPANS)
+        for scope_spans in scopes:
+            scope, spans = _apart(scope_spans, _SPANS)
+            common = Head(resource, scope)
+            records += (Record(common, bytes(span)) for span in spans)
+    return records
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    """``batch``, of two spans at least, as two. Raises ValueError if it is not what it says."""
+    records = split(batch.request)
+    if len(records) != batch.spans:
+        raise ValueError(f"{len(records)} spans instead of {batch.spans}")
+    middle = len(records) // 2
+    first, second = records[:middle], records[middle:]
+    return Batch(join(first), len(first)), Batch(join(second), len(second))
+
+
+def _apart(message: memoryview, number: int) -> tuple[bytes, list[memoryview]]:
+    """The fields of ``message`` without those that are ``number``, and the contents of these."""
+    rest, found = [], []
+    for field_number, whole, content in _fields(message):
+        if field_number == number:
+            found.append(content)
+        else:
+            rest.append(whole)
+    return b"".join(rest), found
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
+    """Each field of ``message``: its number, all of its bytes, and its content."""
+    position, end = 0, len(message)
+    while position < end:
+        start = position
+        key, position = _varint(message, position)
+        wire = key & 7
+        begin = position
+        if wire == _LENGTH:
+            length, begin = _varint(message, position)
+            position = begin + length
+        elif wire == _VARINT:
+            _, position = _varint(message, position)
+        elif wire in (_FIXED64, _FIXED32):
+            position += 8 if wire == _FIXED64 else 4
+        else:
+            raise ValueError(f"wire type {wire} at {start}")
+        if position > end:
+            raise ValueError(f"a field at {start} is cut off")
+        yield key >> 3, message[start:position], message[begin:position]
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while position < len(message) and shift < 64:
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+        shift += 7
+    raise ValueError(f"a number at {position} has no end")
+
+
+def _url(schema: str) -> bytes:
+    return _field(_SCHEMA_URL, schema.encode("utf-8", "replace")) if schema else b""
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _tag(number, len(content)) + content
+
+
+def _tag(number: int, length: int) -> bytes:
+    """The tag of a field of that ``number`` (below 16) with ``length`` bytes, as bytes."""
+    if length < 0x80:
+        return bytes((number << 3 | _LENGTH, length))
+    encoded = bytearray((number << 3 | _LENGTH,))
+    while length >= 0x80:
+        encoded.append(length & 0x7F | 0x80)
+        length >>= 7
+    encoded.append(length)
+    return bytes(encoded)
