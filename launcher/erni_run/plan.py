@@ -1,8 +1,8 @@
 """The plan: what the application's process must do, as frozen dataclasses and as one compact string.
 
 The launcher writes it, the application's process reads it from one environment variable. This room knows nothing of
-tracing.toml, of pydantic or of OpenTelemetry. The first two lines of the string name the modules that matter; a
-process that imports none of them never reads, and never imports, what is below.
+tracing.toml, of pydantic or of OpenTelemetry. The first lines of the string say what a process must know from its start
+on: the modules that matter, and how often tracing.toml is looked at. What is below is read when it is needed.
 """
 
 from __future__ import annotations
@@ -161,10 +161,12 @@ class SpanPlan:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """All that the application's process must do. ``config`` is the absolute path of tracing.toml, "" if there is
-    none.
+    none, ``digest`` the CRC-32 of its bytes when it was read, ``command`` the name of the application's command.
     """
 
     config: str = ""
+    digest: int = 0
+    command: str = ""
     service: ServicePlan = ServicePlan()
     export: ExportPlan = ExportPlan()
     spool: SpoolPlan = SpoolPlan()
@@ -191,17 +193,18 @@ _PARTS = {
 
 
 def encode(plan: Plan) -> str:
-    """``plan`` as one string: a line of the module globs that hold targets, a line of the modules of libraries, and
-    JSON without the default values.
+    """``plan`` as one string: a line of the module globs that hold targets, a line of the modules of libraries, a line
+    with the seconds between two looks at tracing.toml (empty: never), and JSON without the default values.
     """
     targets = " ".join(sorted({span.module for span in plan.spans}))
     libraries = " ".join(plan.libraries.modules)
-    return f"{targets}\n{libraries}\n{json.dumps(_sparse(plan), separators=(',', ':'))}"
+    reload = f"{plan.reload.every}" if plan.reload.enabled and plan.config else ""
+    return f"{targets}\n{libraries}\n{reload}\n{json.dumps(_sparse(plan), separators=(',', ':'))}"
 
 
 def decode(text: str) -> Plan:
     """The plan that ``encode`` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-    raw = json.loads(text.split("\n", 2)[2])
+    raw = json.loads(text.split("\n", 3)[3])
     parts: dict[str, Any] = {name: _build(kind, raw.pop(name)) for name, kind in _PARTS.items() if name in raw}
     if "sampling" in parts:
         rules = tuple(_build(SamplingRule, rule) for rule in parts["sampling"].rules)

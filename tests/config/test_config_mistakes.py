@@ -160,9 +160,8 @@ BROKEN = {
     '[[span]]\ntarget = "a:b:c"\n': [
         "2: span[0].target: 'a:b:c' is not a target; expected module:qualified.name, * is a glob for one part [target]"
     ],
-    '[[span]]\ntarget = "a:f.<locals>.g"\n': [
-        "2: span[0].target: 'a:f.<locals>.g' lives inside another function, where no target reaches; name the outer "
-        "one [target]"
+    '[[span]]\ntarget = "a:f.<locals>.*"\n': [
+        "2: span[0].target: 'a:f.<locals>.*': a function inside another is named in full, without * [target]"
     ],
     '[[span]]\ntarget = "a:b"\nname = "{clas} {function}"\n': [
         "3: span[0].name: '{clas} {function}': {clas} is not filled in; there are {module}, {class}, {function}; did "

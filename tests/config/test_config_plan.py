@@ -66,18 +66,6 @@ NOTICES = {
     "[metrics]\nenabled = true": [f"tracing.toml:2: metrics.enabled {LATER}"],
     "[metrics]\nenabled = false": [],
     "[metrics]\nenabled = 'auto'": [],
-    "[reload]\nenabled = false": [],
-    "[reload]\nenabled = true\nevery = '2s'": [
-        f"tracing.toml:2: reload.enabled {LATER}",
-        f"tracing.toml:3: reload.every {LATER}",
-    ],
-    '[[span]]\ntarget = "a:b"\nmode = "context"\ncurrent = false\n[[span]]\ntarget = "c:d"\ncapture = { x = "y" }\n'
-    '[[span]]\ntarget = "e:f"\ncapture = { x = "y" }\nenabled = false\n'
-    '[[span]]\ntarget = "g:h"\ncapture = { x = "y" }': [
-        f"tracing.toml:7: span[1].capture {LATER} (and 1 more like it)",
-        f"tracing.toml:3: span[0].mode {LATER}",
-        f"tracing.toml:4: span[0].current {LATER}",
-    ],
 }
 
 LINES = [

@@ -28,7 +28,7 @@ class Recorder:
         names = ("enter", "leave", "fail", "begin", "resume", "pause", "finish", "abort")
         return {name: functools.partial(self._note, name) for name in names}
 
-    def _note(self, name: str, *_: object) -> str:
+    def _note(self, name: str, *arguments: object) -> object:
         if name in ("fail", "abort"):
             error = sys.exc_info()[1]
             assert error is not None
@@ -36,7 +36,7 @@ class Recorder:
                 error.__traceback__ = error.__traceback__.tb_next
             name = f"{name} {type(error).__name__}"
         self.events.append(name)
-        return name
+        return arguments[1] if name == "leave" and len(arguments) > 1 else name
 
 
 def plain(a, /, b: int, c=3, *rest, d, e=5, **more):

@@ -41,6 +41,7 @@ class Surroundings:
     environ: Mapping[str, str]
     command: str
     config: str
+    digest: int = 0
 
     def pick(self, key: str, given: _T) -> _T:
         """The variable's value for ``key``, else ``given``."""
@@ -60,6 +61,8 @@ def plan(document: Document, around: Surroundings, spans: tuple[SpanPlan, ...]) 
     """The plan for ``document``; ``spans`` are its entries, already made of ``span``."""
     return Plan(
         config=around.config,
+        digest=around.digest,
+        command=around.command,
         service=_service(document, around),
         export=_export(document, around),
         spool=_spool(document, around),

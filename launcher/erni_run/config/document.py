@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from binascii import crc32
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,12 +41,15 @@ _HINTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A parsed file: its ``name`` as the user would type it, its ``table``, and the line of each path."""
+    """A parsed file: its ``name`` as the user would type it, its ``table``, the line of each path, and the CRC-32 of
+    its bytes.
+    """
 
     path: str = ""
     name: str = ""
     table: dict[str, Any] = field(default_factory=dict)
     lines: dict[Path, int] = field(default_factory=dict)
+    digest: int = 0
 
     def line(self, path: Path) -> int:
         """The line of ``path`` or of what is around it."""
@@ -61,12 +65,14 @@ def load(path: str | None) -> Source:
     if path is None:
         return Source()
     name = _as_typed(path)
-    text = _text(path, name)
+    content, text = _read(path, name)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax(name, text, str(error))]) from None
-    return Source(path=os.path.abspath(path), name=name, table=table, lines=position.locate(text))
+    return Source(
+        path=os.path.abspath(path), name=name, table=table, lines=position.locate(text), digest=crc32(content)
+    )
 
 
 def dotted(path: Path) -> str:
@@ -88,10 +94,11 @@ def _as_typed(path: str) -> str:
         return absolute
 
 
-def _text(path: str, name: str) -> str:
+def _read(path: str, name: str) -> tuple[bytes, str]:
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return file.read().replace("\r\n", "\n")
+        with open(path, "rb") as file:
+            content = file.read()
+        return content, content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(
             [Mistake(name, "file", f"not UTF-8 at byte {error.start}; save it as UTF-8", "file-unreadable")]

@@ -24,12 +24,6 @@ ROWS = (
     Row("logs", "export", nothing=(False,)),
     Row("metrics", "enabled", nothing=("auto", "false")),
     Row("metrics", "every"),
-    Row("reload", "enabled", nothing=(False,)),
-    Row("reload", "every"),
-    Row("span", "capture", nothing=({},)),
-    Row("span", "mode", nothing=("call",)),
-    Row("span", "current", nothing=(True,)),
-    Row("handoff", "capture", nothing=({},)),
 )
 
 

@@ -48,7 +48,9 @@ def read(path: str | None, environ: Mapping[str, str], command: str) -> Reading:
     if parsed is None or wrongs or conflicts or mistakes:
         raise ConfigError(_in_order(source, wrongs + conflicts) + mistakes)
     settings = environment.settle(settings, parsed.export.protocol)
-    around = build.Surroundings(settings=settings, environ=environ, command=command, config=source.path)
+    around = build.Surroundings(
+        settings=settings, environ=environ, command=command, config=source.path, digest=source.digest
+    )
     where = origins(source, parsed, settings, environment.defaults(environ))
     return Reading(plan=build.plan(parsed, around, spans), origins=where, notices=notices(parsed, where))
 

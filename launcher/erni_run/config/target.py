@@ -13,13 +13,16 @@ _FIELD = re.compile(r"\{([^{}]*)\}?")
 
 
 def target(value: object) -> str:
-    """``module:qualified.name``, with ``*`` as a glob inside each dotted part. Raises Wrong."""
+    """``module:qualified.name``, with ``*`` as a glob inside each dotted part. Raises Wrong.
+
+    A function inside another is named as its ``__qualname__`` is, ``outer.<locals>.inner``; behind ``<locals>`` there
+    are no globs.
+    """
     name = text(value)
-    if "<locals>" in name:
-        raise Wrong(
-            "target", f"{quote(value)} lives inside another function, where no target reaches; name the outer one"
-        )
-    if not _points(name):
+    module, colon, qualname = name.partition(":")
+    if "*" in qualname.partition(".<locals>.")[2]:
+        raise Wrong("target", f"{quote(value)}: a function inside another is named in full, without *")
+    if not _points(module + colon + qualname.replace(".<locals>.", ".")):
         shape = "expected module:qualified.name, * is a glob for one part"
         raise Wrong("target", f"{quote(value)} is not a target; {_advice(name) or shape}")
     return name

@@ -1,14 +1,14 @@
 """The one place that knows the rooms below and wires them. The hook calls it once, at the start of every process.
 
 Nothing is done here that can wait: each room is imported when a module that concerns it has been. A process that
-imports none of them has paid for a few small files and for reading two lines of the plan.
+imports none of them has paid for a few small files and for reading the first lines of the plan.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import get_ident  # threading itself is for the application to import
-from os import getpid
 
 from erni_run.inside import ending  # noqa: F401  # first of all, so that its end is the last of all
 from erni_run.inside.imports import when_imported
@@ -17,9 +17,10 @@ from erni_run.inside.ourselves import aside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import ModuleType
 
+    from erni_run.inside.reload import Watcher
     from erni_run.plan import Plan
 
     Work = Callable[[ModuleType], None]
@@ -62,6 +63,8 @@ class _Wiring:
         self._text = text
         self._plan: Plan | None = None
         self._turns: dict[tuple[int, int], list[tuple[Work, ModuleType]]] = {}
+        self._awaited: set[str] = set()
+        self._watcher: Watcher | None = None
 
     @property
     def plan(self) -> Plan:
@@ -84,8 +87,15 @@ class _Wiring:
         self.wire_functions()
 
     def wire_functions(self) -> None:
-        for pattern in self._text.partition("\n")[0].split():
-            self._when(pattern, self._instrument)
+        self._wait_for(self._text.partition("\n")[0].split())
+        if self._text.split("\n", 3)[2]:
+            self._when("threading", self._watch)
+
+    def _wait_for(self, patterns: Iterable[str]) -> None:
+        for pattern in patterns:
+            if pattern not in self._awaited:
+                self._awaited.add(pattern)
+                self._when(pattern, self._instrument)
 
     def _when(self, module: str, work: Work) -> None:
         """Do ``work`` when ``module`` has been imported.
@@ -94,7 +104,7 @@ class _Wiring:
         """
 
         def call(imported: ModuleType) -> None:
-            thread = getpid(), get_ident()  # a forked child may have a thread of the same number
+            thread = os.getpid(), get_ident()  # a forked child may have a thread of the same number
             if thread in self._turns:
                 self._turns[thread].append((work, imported))
                 return
@@ -127,6 +137,22 @@ class _Wiring:
         from erni_run.inside.functions.instrument import instrument
 
         instrument(module, self.plan)
+
+    def _watch(self, _: ModuleType) -> None:
+        from erni_run.inside.reload import Watcher
+
+        if self._watcher is None:
+            every = float(self._text.split("\n", 3)[2])
+            self._watcher = Watcher(lambda: self.plan, self._take_over, dict(os.environ), every)
+        self._watcher.start()
+
+    def _take_over(self, plan: Plan) -> None:
+        """Go on by ``plan``, which differs in its spans, captures or sampling."""
+        from erni_run.inside.functions.instrument import apply
+
+        self._plan = plan
+        self._wait_for({span.module for span in plan.spans})
+        apply(plan)
 
 
 def _attempt(work: Work, module: ModuleType) -> None:

@@ -27,7 +27,7 @@ def when_imported(module: str, call: Call) -> None:
     names = list(filter(compiled(module), list(sys.modules))) if is_glob(module) else [module]
     for name in names:
         loaded = sys.modules.get(name)
-        if loaded is not None and not _being_imported(loaded):
+        if loaded is not None and not is_being_imported(loaded):
             call(loaded)
 
 
@@ -48,7 +48,8 @@ def is_glob(text: str) -> bool:
     return "*" in text
 
 
-def _being_imported(module: ModuleType) -> bool:
+def is_being_imported(module: ModuleType) -> bool:
+    """Whether the code of ``module`` is still running."""
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 

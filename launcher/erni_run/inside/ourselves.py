@@ -46,4 +46,18 @@ def is_the_applications(error: BaseException) -> bool:
     return package not in _OURS and package not in sys.stdlib_module_names
 
 
+def is_a_signal_handlers(error: BaseException) -> bool:
+    """Whether ``error`` comes out of a signal's handler: a function that was given the frame that it interrupted."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        interrupted = traceback.tb_frame.f_back
+        if interrupted is not None and any(
+            value is interrupted or (type(value) is tuple and interrupted in value)
+            for value in traceback.tb_frame.f_locals.values()
+        ):
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
 _OURS = frozenset({"erni_run", "opentelemetry", "google", "grpc", "wrapt"})

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from erni_run.config.libraries import LIBRARIES
-from erni_run.inside.functions.resolve import NotFound, resolve
+from erni_run.inside.functions.resolve import Native, NotFound, resolve
 from erni_run.inside.functions.source import Parameters
 from erni_run.inside.imports import is_glob, matches
 from erni_run.inside.libraries import is_native, obstacle
@@ -54,6 +54,8 @@ def _resolve(span: SpanPlan, lines: dict[Any, int]) -> Iterator[str]:
             missing = error
             continue
         for hit in hits:
+            if isinstance(hit, Native):
+                continue
             _check_capture(span, hit.function)
             if lines.setdefault(hit.function, span.line) != span.line:
                 raise NotFound(f"{hit.module}:{hit.qualname} is traced already, by line {lines[hit.function]}")

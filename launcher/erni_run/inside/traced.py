@@ -22,8 +22,8 @@ def traced_span(name: str, attributes: Mapping[str, Any] | None = None) -> Calla
         plan = current_plan()
         if plan is None:
             return function
-        from erni_run.inside.functions.instrument import put
-        from erni_run.inside.functions.resolve import Found, plain_function
+        from erni_run.inside.functions.instrument import decorate as put
+        from erni_run.inside.functions.resolve import plain_function
         from erni_run.plan import SpanPlan
 
         plain = plain_function(function)
@@ -31,7 +31,7 @@ def traced_span(name: str, attributes: Mapping[str, Any] | None = None) -> Calla
             say_once(f"traced_span({name!r}): {function!r} has no Python code: not traced")
             return function
         span = SpanPlan(target=f"{plain.__module__}:{plain.__qualname__}", name=name, attributes=dict(attributes or {}))
-        problem = put(Found(plain, plain.__module__, plain.__qualname__), span, plan.capture)
+        problem = put(plain, span, plan.capture)
         if problem:
             say_once(f"traced_span({name!r}): {span.target} {problem}")
         return function

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context, trace
 
@@ -13,6 +13,9 @@ from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_the_applications
 from erni_run.inside.recorder.provider import Provider
 from erni_run.version import __version__
+
+if TYPE_CHECKING:
+    from erni_run.inside.functions.probe import Site
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,21 @@ class Backend:
     add: Callable[[Any, dict[str, Any]], None]
 
 
-def backend(name: str, kind: str, attributes: Mapping[str, Any]) -> Backend:
-    """The backend for a call site whose spans have these in common."""
+def backend(site: Site) -> Backend:
+    """The backend for the spans of ``site``."""
+    name, kind = site.name, trace.SpanKind[site.kind.upper()]
+    captured = site.captures.expressions if site.captures is not None else ()
+    attributes = {name: value for name, value in site.attributes.items() if name not in captured}
     provider = trace.get_tracer_provider()
     if type(provider) is Provider:
         try:
-            return _own(provider, name, trace.SpanKind[kind.upper()], attributes)
+            return _own(provider, name, kind, attributes)
         except Exception as error:  # e.g. limits in the environment that the SDK refuses
             if is_the_applications(error):
                 raise
             say_once(f"no spans are recorded: {describe(error)}")
             return _none()
-    return _stock(name, trace.SpanKind[kind.upper()], dict(attributes))
+    return _stock(name, kind, attributes)
 
 
 def _own(provider: Provider, name: str, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:

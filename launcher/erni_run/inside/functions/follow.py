@@ -1,76 +1,102 @@
-"""Functions that are not coroutines but return one, or a future: the span lasts until that has its result."""
+"""Awaitables that a plain function returns: its span lasts until they are done, or until nobody can await them any
+more.
+
+A coroutine is exchanged for one of the same name that runs it; a future is watched. Anything else is left alone.
+"""
 
 from __future__ import annotations
 
 import sys
 import weakref
-from types import CoroutineType
-from typing import Any
+from functools import partial
+from types import CoroutineType, NoneType
+from typing import Any, Protocol
 
-from erni_run.inside.functions.probe import Follow, Probe
+from erni_run.inside.ourselves import aside
 
-_waiting: set[weakref.ref[Any]] = set()
+_STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts our frame back
+NEVER_FOLLOWED = frozenset({NoneType, bool, int, float, str, bytes, list, tuple, dict, set})
+"""Types that are asked after without a call: most results are of one of them."""
 
-
-def follower(kind: type) -> Follow | None:
-    """How to follow a result of type ``kind``; None if it is no awaitable whose end can be seen."""
-    if kind is CoroutineType:
-        return _follow_coroutine
-    futures = sys.modules.get("asyncio.futures")  # whoever returns one has imported it
-    if futures is not None and hasattr(kind, "_asyncio_future_blocking"):
-        return _follow_future
-    return None
+_followed: set[weakref.ref[Any]] = set()
 
 
-def _follow_coroutine(probe: Probe, state: Any, coroutine: Any, captured: tuple[Any, ...]) -> Any:
-    """A coroutine of the same name that runs ``coroutine`` within the span."""
-    span, token = state
-    probe.detach(token)
-    followed: Any = _run(probe, span, coroutine, captured)
-    followed.__name__, followed.__qualname__ = coroutine.__name__, coroutine.__qualname__
+class Following(Protocol):
+    """A span that waits for an awaitable: current while it runs, ended once."""
 
-    def never_awaited(reference: weakref.ref[Any]) -> None:
-        _waiting.discard(reference)
-        if coroutine.cr_frame is not None and coroutine.cr_frame.f_lasti < 0:
-            coroutine.close()  # the warning has been given for the one that the application holds
-        if span.is_recording():
-            span.set_attribute("erni.outcome", "never_awaited")
-            probe.end(span, None)
+    def resume(self) -> Any:
+        """Make the span current; what is returned undoes that."""
 
-    _waiting.add(weakref.ref(followed, never_awaited))
-    return followed
+    def pause(self, token: Any) -> None:
+        """Undo ``resume``."""
+
+    def finish(self, result: Any) -> None:
+        """The awaitable has come to ``result``."""
+
+    def fail(self, error: BaseException) -> None:
+        """The awaitable has raised ``error``; GeneratorExit if nobody has awaited it to its end."""
 
 
-async def _run(probe: Probe, span: Any, coroutine: Any, captured: tuple[Any, ...]) -> Any:
-    token = probe.attach(span)
-    try:
-        result = await coroutine
-    except BaseException as error:
-        probe.detach(token)
-        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
-        probe.end(span, error)
-        raise
-    probe.detach(token)
-    probe.describe_result(span, result, captured)
-    probe.end(span, None)
+def is_followed(result: Any) -> bool:
+    """Whether ``result`` is a coroutine or one of asyncio's futures and tasks."""
+    kind = type(result)
+    return kind is CoroutineType or hasattr(kind, "_asyncio_future_blocking")
+
+
+def follow(result: Any, following: Following) -> Any:
+    """What the function returns in place of ``result``, which ``is_followed``."""
+    if type(result) is CoroutineType:
+        return _follow_coroutine(result, following)
+    result.add_done_callback(partial(aside, _done, following))
+    _when_gone(result, partial(_abandoned, following, None))
     return result
 
 
-def _follow_future(probe: Probe, state: Any, future: Any, captured: tuple[Any, ...]) -> Any:
-    span, token = state
-    probe.detach(token)
-    if future.done():
-        _settle(probe, span, future, captured)
-    else:
-        future.add_done_callback(lambda done: _settle(probe, span, done, captured))
-    return future
+def _follow_coroutine(coroutine: CoroutineType[Any, Any, Any], following: Following) -> Any:
+    followed: Any = _run(coroutine, following)
+    followed.__name__, followed.__qualname__ = coroutine.__name__, coroutine.__qualname__
+    _when_gone(followed, partial(_abandoned, following, coroutine))
+    return followed
 
 
-def _settle(probe: Probe, span: Any, future: Any, captured: tuple[Any, ...]) -> None:
+async def _run(coroutine: CoroutineType[Any, Any, Any], following: Following) -> Any:
+    token = following.resume()
+    try:
+        result = await coroutine
+    except BaseException as error:
+        following.pause(token)
+        if _STRIP_FRAME and error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+            error.__traceback__ = error.__traceback__.tb_next
+        following.fail(error)
+        raise
+    following.pause(token)
+    following.finish(result)
+    return result
+
+
+def _done(following: Following, future: Any) -> None:
     if future.cancelled():
-        probe.end(span, sys.modules["asyncio.exceptions"].CancelledError())
+        from asyncio import CancelledError  # whose future this is
+
+        following.fail(CancelledError())
         return
-    error = future._exception  # future.exception() would silence "exception was never retrieved"
+    error = getattr(future, "_exception", None)  # exception() would count as having looked at it
     if error is None:
-        probe.describe_result(span, future._result, captured)
-    probe.end(span, error)
+        following.finish(future.result())
+    else:
+        following.fail(error)
+
+
+def _when_gone(awaitable: Any, call: Any) -> None:
+    def gone(reference: weakref.ref[Any]) -> None:
+        _followed.discard(reference)
+        call()
+
+    _followed.add(weakref.ref(awaitable, gone))
+
+
+def _abandoned(following: Following, coroutine: CoroutineType[Any, Any, Any] | None) -> None:
+    """Nobody can await it any more. One that has never run is closed, for CPython has complained of ours already."""
+    if coroutine is not None:
+        coroutine.close()
+    following.fail(GeneratorExit())

@@ -1,69 +1,107 @@
-"""Put the plan's spans on the functions of a module that has just been imported."""
+"""Let the functions of imported modules be traced as a plan says: add what is missing, exchange what differs, take back
+what the plan no longer names.
+
+The same code serves a module that has just been imported and a plan that has just been read anew.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Mapping
+import sys
+import weakref
+from _thread import RLock
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from types import FunctionType, ModuleType
-from typing import Any
-from weakref import WeakKeyDictionary
 
 from erni_run.inside.ending import at_end
-from erni_run.inside.functions import trampoline
-from erni_run.inside.functions.probe import Probe, Site
-from erni_run.inside.functions.redact import redact
-from erni_run.inside.functions.resolve import Found, NotFound, resolve
-from erni_run.inside.imports import is_glob, matches
-from erni_run.inside.notice import say_once
+from erni_run.inside.functions import build, native, trampoline
+from erni_run.inside.functions.build import NotInstrumentable
+from erni_run.inside.functions.choice import Option, choose
+from erni_run.inside.functions.resolve import Found, Native, NotFound, resolve
+from erni_run.inside.functions.site import Wish, around, hooks_without_code, wrong_captures
+from erni_run.inside.imports import is_being_imported, is_glob, matches
+from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import aside
 from erni_run.plan import CapturePlan, Plan, SpanPlan
 
-_NAMED_BY_FUNCTION = frozenset({"code.function.name", "function.name"})
-_entries: WeakKeyDictionary[FunctionType, SpanPlan] = WeakKeyDictionary()
+Inner = tuple[str, ...]
+Wishes = dict[str, Wish]
+"""By target: no two entries of a plan have the same."""
+
+
+@dataclass(eq=False)
+class _Standing:
+    """What is on one function, or on one within it. ``essence`` is what of the wishes makes a difference."""
+
+    wishes: Wishes
+    essence: list[Wish]
+    by_decorator: bool = False
+
+
+_standing: weakref.WeakKeyDictionary[FunctionType, dict[Inner, _Standing]] = weakref.WeakKeyDictionary()
+_natives: dict[tuple[str, str], tuple[Native, Wish]] = {}
+_unloaded: weakref.WeakSet[FunctionType] = weakref.WeakSet()
+_modules: dict[weakref.ref[ModuleType], weakref.WeakSet[FunctionType]] = {}
+_lock = RLock()  # the collector of garbage may come back here in the middle of our work
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603  # the parent's may be held by a thread that does not exist in the child
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def instrument(module: ModuleType, plan: Plan) -> None:
     """Instrument what ``plan`` names in ``module``; say once what cannot be traced. Our own modules are left alone."""
-    if module.__name__.partition(".")[0] == "erni_run":
-        return
-    file = os.path.basename(plan.config) or "tracing.toml"
-    for span in plan.spans:
-        if not matches(span.module, module.__name__):
-            continue
+    with _lock:
+        functions, natives = _named([module], plan)
+        for (function, inner), wishes in functions.items():
+            known = _standing.get(function, {}).get(inner)
+            _put(function, inner, {**known.wishes, **wishes} if known else wishes)
+        for found, wish in natives:
+            _put_native(found, wish)
+        _remember(module, [function for function, _ in functions])
+
+
+def apply(plan: Plan) -> None:
+    """Bring all modules that have been imported to what ``plan`` says. What ``@traced_span`` has put stays."""
+    with _lock:
+        functions, natives = _named(_imported(plan), plan)
+        for function, inner, standing in _all_standing():
+            kept = _carried(standing, plan) | functions.pop((function, inner), {})
+            if kept:
+                _put(function, inner, kept)
+            else:
+                _take_back(function, inner)
+        for (function, inner), wishes in functions.items():
+            _put(function, inner, wishes)
+        wanted = {(found.module, found.qualname) for found, _ in natives}
+        for place in [place for place in _natives if place not in wanted]:
+            native.put_back(_natives.pop(place)[0])
+        for found, wish in natives:
+            _put_native(found, wish)
+
+
+def decorate(function: FunctionType, span: SpanPlan, capture: CapturePlan) -> str:
+    """Put ``span`` on ``function`` for good. Returns what prevents it, "" if nothing did."""
+    with _lock:
+        known = _standing.get(function, {}).get(())
+        if known is not None:
+            first = min(wish.line for wish in known.wishes.values())
+            return f"is traced already, by {f'line {first}' if first else '@traced_span'}"
+        wish = Wish(span, capture, function.__module__, function.__qualname__)
+        is_nested = bool(function.__code__.co_flags & inspect.CO_NESTED)
         try:
-            hits = resolve(module, span.qualname, span.layer)
-        except NotFound as missing:
-            if not is_glob(span.module):  # a glob need not find something in every module that it covers
-                say_once(f"{file}:{span.line}: {missing}: not traced")
-            continue
-        for hit in hits:
-            problem = put(hit, span, plan.capture)
-            if problem:
-                say_once(f"{file}:{span.line}: {hit.module}:{hit.qualname} {problem}: not traced")
-
-
-def put(found: Found, span: SpanPlan, capture: CapturePlan) -> str:
-    """Put ``span`` on one function. Returns what prevents it, "" if nothing did."""
-    earlier = _entries.get(found.function)
-    if earlier is not None and earlier != span and trampoline.is_instrumented(found.function):
-        return f"is traced already, by {f'line {earlier.line}' if earlier.line else '@traced_span'}"
-    captured = _receiver(found)
-    probe = Probe(_site(found, span, capture, found.inherited_by if captured else None))
-    try:
-        trampoline.instrument(
-            found.function, probe.hooks(generator=trampoline.is_generator(found.function), with_result=False), captured
-        )
-    except trampoline.NotInstrumentable as reason:
-        return f"cannot be instrumented: {reason}"
-    if not _entries:
-        at_end(restore_all)
-    _entries[found.function] = span
-    return ""
-
-
-def _receiver(found: Found) -> tuple[str, ...]:
-    """The name of the parameter that tells for which class an inherited method is called, () if there is none."""
-    positional = found.function.__code__.co_varnames[: found.function.__code__.co_argcount]
-    return positional[:1] if found.inherited_by and not found.is_static else ()
+            _exchange(function, (), [wish], is_portable=is_nested)
+        except NotInstrumentable as reason:
+            return f"cannot be instrumented: {reason}"
+        _keep(function, (), _Standing({span.target: wish}, [wish.essence], by_decorator=True))
+        return ""
 
 
 def restore_all() -> None:
@@ -72,29 +110,191 @@ def restore_all() -> None:
     At the end of the process, too: the garbage collector does not look into code objects, so a module whose function is
     still instrumented would not be cleared, nor its files be closed.
     """
-    for function in list(_entries):
+    with _lock:
+        for function, inner, _ in _all_standing():
+            _take_back(function, inner)
+        for found, _ in _natives.values():
+            native.put_back(found)
+        _natives.clear()
+        _modules.clear()
+
+
+def _named(
+    modules: Iterable[ModuleType], plan: Plan
+) -> tuple[dict[tuple[FunctionType, Inner], Wishes], list[tuple[Native, Wish]]]:
+    """What ``plan`` names in ``modules``: functions, and callables without Python code."""
+    functions: dict[tuple[FunctionType, Inner], Wishes] = {}
+    natives: list[tuple[Native, Wish]] = []
+    for module in modules:
+        for span in plan.spans:
+            for hit in _resolved(module, span, plan):
+                where = _where(span, plan)
+                if isinstance(hit, Native):
+                    natives.append((hit, Wish(span, plan.capture, hit.module, hit.qualname, where=where)))
+                    continue
+                only = hit.inherited_by if hit.receiver else None
+                wish = Wish(span, plan.capture, hit.module, hit.qualname, only, hit.receiver, where)
+                functions.setdefault((hit.function, hit.inner), {})[span.target] = wish
+    return functions, natives
+
+
+def _resolved(module: ModuleType, span: SpanPlan, plan: Plan) -> list[Found | Native]:
+    if not matches(span.module, module.__name__) or module.__name__.partition(".")[0] == "erni_run":
+        return []
+    try:
+        return resolve(module, span.qualname, span.layer)
+    except NotFound as missing:
+        if not is_glob(span.module):  # a glob need not find something in every module that it covers
+            say_once(f"{_where(span, plan)}: {missing}: not traced")
+    except Exception as error:  # what stands in sys.modules need not be a module
+        say_once(f"{_where(span, plan)}: {describe(error)}: not traced")
+    return []
+
+
+def _where(span: SpanPlan, plan: Plan) -> str:
+    return f"{os.path.basename(plan.config) or 'tracing.toml'}:{span.line}"
+
+
+def _imported(plan: Plan) -> Iterator[ModuleType]:
+    patterns = {span.module for span in plan.spans}
+    for name, module in list(sys.modules.items()):
+        if module is not None and any(matches(pattern, name) for pattern in patterns) and not is_being_imported(module):
+            yield module
+
+
+def _carried(standing: _Standing, plan: Plan) -> Wishes:
+    """The wishes that still hold for a function that may no longer be found: somebody has a reference to it."""
+    if standing.by_decorator:
+        return standing.wishes
+    spans = {span.target: span for span in plan.spans}
+    return {
+        target: wish.renewed(spans[target], plan.capture, _where(spans[target], plan))
+        for target, wish in standing.wishes.items()
+        if target in spans and spans[target].layer == wish.span.layer
+    }
+
+
+def _all_standing() -> list[tuple[FunctionType, Inner, _Standing]]:
+    return [
+        (function, inner, standing) for function, on in list(_standing.items()) for inner, standing in list(on.items())
+    ]
+
+
+def _put(function: FunctionType, inner: Inner, wishes: Wishes) -> None:
+    """Let ``wishes`` be what is on ``function``, or on the function ``inner`` of it; say what cannot be."""
+    known = _standing.get(function, {}).get(inner)
+    if known is not None and known.by_decorator:
+        for wish in wishes.values():
+            if wish.line:
+                _say(wish, "is traced already, by @traced_span: not traced")
+        return
+    kept = _without_conflicts(wishes.values())
+    essence = [wish.essence for wish in kept]
+    standing = _Standing(wishes, essence)
+    if known is not None and known.essence == essence and (inner or trampoline.is_instrumented(function)):
+        _keep(function, inner, standing)
+        return
+    try:
+        _exchange(function, inner, kept, is_portable=function in _unloaded)
+    except NotInstrumentable as reason:
+        _say(kept[0], f"cannot be instrumented: {reason}: not traced")
+    else:
+        _keep(function, inner, standing)
+
+
+def _without_conflicts(wishes: Iterable[Wish]) -> list[Wish]:
+    """One wish for each class of receivers; of two that differ the first in the file wins, and the other is said."""
+    kept: dict[type | None, Wish] = {}
+    for wish in sorted(wishes, key=lambda wish: wish.line):
+        rivals = [
+            other
+            for only, other in kept.items()
+            if only is wish.only or (other.span.mode, other.span.current) != (wish.span.mode, wish.span.current)
+        ]
+        if not rivals:
+            kept[wish.only] = wish
+        elif rivals[0].essence != wish.essence:
+            _say(wish, f"is traced already, by line {rivals[0].line}: not traced")
+    return list(kept.values())
+
+
+def _exchange(function: FunctionType, inner: Inner, wishes: list[Wish], *, is_portable: bool) -> None:
+    code = build.inner(trampoline.original_code(function), inner)
+    for wish in wishes:
+        for mistake in wrong_captures(wish, code):
+            _say(wish, f": {mistake}: left out")
+    options = [Option(wish.only, around(wish, code, is_portable=is_portable or bool(inner))) for wish in wishes]
+    receiver: tuple[str, ...] = next((wish.receiver for wish in wishes if wish.receiver), ())
+    chosen = choose(options, receiver)
+    if inner:
+        trampoline.instrument_inner(function, inner, chosen.hooks, chosen.shape)
+    else:
+        trampoline.instrument(function, chosen.hooks, chosen.shape)
+
+
+def _keep(function: FunctionType, inner: Inner, standing: _Standing) -> None:
+    if not _standing:
+        at_end(restore_all)
+    _standing.setdefault(function, {})[inner] = standing
+
+
+def _take_back(function: FunctionType, inner: Inner) -> None:
+    if inner:
+        trampoline.restore_inner(function, inner)
+    else:
         trampoline.restore(function)
-        _entries.pop(function, None)
+    on = _standing.get(function, {})
+    on.pop(inner, None)
+    if not on:
+        _standing.pop(function, None)
 
 
-def _site(found: Found, span: SpanPlan, capture: CapturePlan, only: type | None) -> Site:
-    owner, _, name = found.qualname.rpartition(".")
-    words = {"module": found.module, "class": owner, "function": name, "qualname": found.qualname}
-    return Site(
-        name=_fill(span.name or "{qualname}", words),
-        kind=span.kind,
-        attributes={
-            key: redact(key, _fill(str(value), words) if key in _NAMED_BY_FUNCTION else value, capture)
-            for key, value in span.attributes.items()
-        },
-        cancelled=span.cancelled,
-        ignore=frozenset(span.ignore),
-        record_exceptions=capture.exceptions,
-        only=only,
-    )
+def _put_native(found: Native, wish: Wish) -> None:
+    place = found.module, found.qualname
+    if place in _natives and _natives[place][1].essence == wish.essence:
+        return
+    for mistake in wrong_captures(wish, None):
+        _say(wish, f": {mistake}, for it has no Python code: left out")
+    try:
+        native.replace(found, hooks_without_code(wish))
+    except NotInstrumentable as reason:
+        _say(wish, f"{reason}: not traced")
+        return
+    _natives[place] = found, wish
+    _say(wish, "has no Python code: a wrapper stands at its name, and references taken before are not traced")
 
 
-def _fill(text: str, words: Mapping[str, str]) -> Any:
-    for word, value in words.items():
-        text = text.replace(f"{{{word}}}", value)
-    return text
+def _remember(module: ModuleType, functions: list[FunctionType]) -> None:
+    """Notice when ``module`` goes away while its functions are still instrumented."""
+    own = [function for function in functions if function.__globals__ is vars(module)]
+    if own:
+        _modules.setdefault(weakref.ref(module, _forget), weakref.WeakSet()).update(own)
+
+
+def _forget(module: weakref.ref[ModuleType]) -> None:
+    """A module is gone: what its functions hold among their constants, where the garbage collector does not look, must
+    not keep it alive. Whoever still has one of them may call it, traced as before.
+    """
+    functions = list(_modules.pop(module, ()))
+    if functions:
+        _guarded(lambda: _make_portable(functions))
+
+
+def _make_portable(functions: list[FunctionType]) -> None:
+    with _lock:
+        _unloaded.update(functions)
+        for function, inner, standing in _all_standing():
+            if function in _unloaded and not inner:
+                _exchange(function, inner, _without_conflicts(standing.wishes.values()), is_portable=True)
+
+
+def _guarded(work: Callable[[], None]) -> None:
+    try:
+        aside(work)
+    except Exception as error:  # it is the collector of garbage that calls
+        say_once(f"functions of a module that is gone: {describe(error)}")
+
+
+def _say(wish: Wish, what: str) -> None:
+    place = f"{wish.where or '@traced_span'}: {wish.module}:{wish.qualname}"
+    say_once(f"{place}{'' if what.startswith(':') else ' '}{what}")

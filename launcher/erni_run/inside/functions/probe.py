@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from erni_run.inside import forks
+from erni_run.inside.functions.capture import Captures
+from erni_run.inside.functions.choice import is_for
+from erni_run.inside.functions.follow import NEVER_FOLLOWED, follow, is_followed
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import is_the_applications, thread
 
@@ -25,9 +28,7 @@ _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the tram
 class Site:
     """One call site: what is the same for every span of it.
 
-    ``only`` restricts an inherited method to that class; its receiver is then the first of the captured parameters.
-    ``at_entry(attributes, *captured)`` and ``at_exit(attributes, result, *captured)`` fill in what the parameters and
-    the result say, under the names in ``captures``.
+    ``only`` restricts an inherited method to that class; its receiver is then the first of the parameters at entry.
     """
 
     name: str
@@ -36,75 +37,58 @@ class Site:
     cancelled: str = "ok"
     ignore: frozenset[str] = frozenset()
     record_exceptions: bool = True
-    only: type | tuple[type, ...] | None = None
-    captures: frozenset[str] = frozenset()
-    at_entry: Callable[..., None] | None = None
-    at_exit: Callable[..., None] | None = None
+    only: type | None = None
+    captures: Captures | None = None
 
 
 class Probe:
     """The hooks of one call site. A state is ``None`` where there is no span to look after."""
 
-    __slots__ = ("_attach", "_backend", "_detach", "_end", "_plain", "_site", "_start")
+    __slots__ = ("_add", "_at_entry", "_at_exit", "_attach", "_detach", "_end", "_get", "_is_plain", "_site", "_start")
 
     def __init__(self, site: Site) -> None:
+        captures = site.captures
         self._site = site
-        self._plain = site.only is None and site.at_entry is None
+        self._at_entry = captures.at_entry if captures is not None else None
+        self._at_exit = captures.at_exit if captures is not None else None
+        self._is_plain = site.only is None and self._at_entry is None
         self._start: Callable[[], Any] = self._start_first
-        self._backend: Backend | None = None
 
     def __reduce__(self) -> tuple[type[Probe], tuple[Site]]:
         """A function that is pickled by value takes its hooks along; over there they begin anew."""
         return Probe, (self._site,)
 
-    def hooks(self, *, generator: bool, with_result: bool) -> dict[str, object]:
-        """The hooks by their names in a trampoline; ``with_result`` for one that hands the result over."""
-        if generator:
-            finish = self.finish_with if with_result else self.finish
-            return {
-                "begin": self.begin,
-                "resume": self.resume,
-                "pause": self.pause,
-                "finish": finish,
-                "abort": self.abort,
-            }
-        return {"enter": self.enter, "leave": self.leave_with if with_result else self.leave, "fail": self.fail}
+    def hooks(self, has_steps: bool) -> dict[str, Callable[..., Any]]:
+        """The hooks by their names in a trampoline; those of a generator's steps, or those around a call."""
+        names = ("begin", "resume", "pause", "finish", "abort") if has_steps else ("enter", "leave", "fail")
+        return {name: getattr(self, name) for name in names}
 
     # functions and coroutines: state = (span, token)
 
-    def enter(self, *captured: Any) -> Any:
+    def enter(self, *entry: Any) -> Any:
         """Start a span and make it current."""
         if thread.at_work:
             return None
         try:
-            span = self._start() if self._plain else self._start_for(captured)
+            span = self._start() if self._is_plain else self._start_for(entry)
             return None if span is None else (span, self._attach(span))
         except Exception as error:
             return self._swallow("started", error)
 
-    def leave(self, state: Any) -> None:
-        """The call has returned."""
-        if state is not None:
-            span, token = state
-            try:  # noqa: SIM105  # contextlib.suppress takes longer than all the rest
-                self._detach(token)
-            except (ValueError, RuntimeError):  # a token of another context is no error here (PEP 567)
-                pass
-            self._end(span)
-
-    def leave_with(self, state: Any, result: Any, *captured: Any) -> Any:
-        """The call has returned ``result``. Returns what to return: a coroutine may be followed by the span."""
+    def leave(self, state: Any, result: Any = None, *exit_: Any) -> Any:
+        """The call has returned ``result``; returns what the application gets."""
         if state is None:
             return result
-        kind = type(result)
-        if kind not in _settled_types and (follow := _follower(kind)) is not None:
-            try:
-                return follow(self, state, result, captured)
-            except Exception as error:
-                self._swallow("followed", error)
-        if self._site.at_exit is not None:
-            self.describe_result(state[0], result, captured)
-        self.leave(state)
+        span, token = state
+        try:  # noqa: SIM105  # contextlib.suppress takes longer than all the rest
+            self._detach(token)
+        except (ValueError, RuntimeError):  # a token of another context is no error here (PEP 567)
+            pass
+        if type(result) not in NEVER_FOLLOWED and is_followed(result):
+            return follow(result, _Following(self, span, exit_))
+        if self._at_exit is not None:
+            self._describe_result(span, result, exit_)
+        self._end(span)
         return result
 
     def fail(self, state: Any) -> None:
@@ -117,12 +101,12 @@ class Probe:
 
     # generators: state = [span, what to make current while the body runs]
 
-    def begin(self, *captured: Any) -> Any:
+    def begin(self, *entry: Any) -> Any:
         """Start a span that is not current yet."""
         if thread.at_work:
             return None
         try:
-            span = self._start() if self._plain else self._start_for(captured)
+            span = self._start() if self._is_plain else self._start_for(entry)
             return None if span is None else [span, span]
         except Exception as error:
             return self._swallow("started", error)
@@ -133,20 +117,14 @@ class Probe:
 
     def pause(self, state: Any, token: Any) -> None:
         """The body has yielded or ended."""
-        if state is not None and self._backend is not None:
-            state[1] = self._backend.get()  # with what the body itself has made current and holds across its yield
+        if state is not None:
+            state[1] = self._get()  # with what the body itself has made current and holds across its yield
             self.detach(token)
 
-    def finish(self, state: Any) -> None:
-        """The body has returned."""
-        if state is not None:
-            self._end(state[0])
-
-    def finish_with(self, state: Any, result: Any, *captured: Any) -> None:
+    def finish(self, state: Any, result: Any = None, *exit_: Any) -> None:
         """The body has returned ``result``."""
         if state is not None:
-            self.describe_result(state[0], result, captured)
-            self._end(state[0])
+            self.end(state[0], None, result, exit_)
 
     def abort(self, state: Any) -> None:
         """The body has raised what is in ``sys.exc_info()``."""
@@ -157,7 +135,7 @@ class Probe:
     # for the hooks, and for what follows an awaitable
 
     def attach(self, what: Any) -> Any:
-        """Make ``what``, a span or what ``pause`` has kept, current. Returns a token."""
+        """Make ``what``, a span or what was current within it, current. Returns a token."""
         return self._attach(what)
 
     def detach(self, token: Any) -> None:
@@ -167,7 +145,7 @@ class Probe:
         except (ValueError, RuntimeError):  # PEP 567
             return
 
-    def end(self, span: Any, error: BaseException | None) -> None:
+    def end(self, span: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
         """End ``span`` with what became of the call."""
         if error is not None:
             was_at_work, thread.at_work = thread.at_work, True
@@ -177,31 +155,32 @@ class Probe:
                 self._swallow("described", problem)
             finally:
                 thread.at_work = was_at_work
+        elif self._at_exit is not None:
+            self._describe_result(span, result, exit_)
         self._end(span)
 
-    def describe_result(self, span: Any, result: Any, captured: tuple[Any, ...]) -> None:
-        """Add what the result says."""
-        if self._site.at_exit is None or self._backend is None:
+    def _describe_result(self, span: Any, result: Any, exit_: tuple[Any, ...]) -> None:
+        if self._at_exit is None or not span.is_recording():
             return
         attributes: dict[str, Any] = {}
         try:
-            self._site.at_exit(attributes, result, *captured)
-            self._backend.add(span, attributes)
+            self._at_exit(attributes, result, *exit_)
+            self._add(span, attributes)
         except Exception as error:
             self._swallow("described", error)
 
-    def _start_for(self, captured: tuple[Any, ...]) -> Any:
+    def _start_for(self, entry: tuple[Any, ...]) -> Any:
         """A span with what the parameters say; None if the method was called for another class."""
-        site = self._site
-        if site.only is not None:
-            if not _is_for(captured[0], site.only):
+        only = self._site.only
+        if only is not None:
+            if not is_for(entry[0], only):
                 return None
-            captured = captured[1:]
+            entry = entry[1:]
         span = self._start()
-        if span is not None and site.at_entry is not None and self._backend is not None and span.is_recording():
+        if self._at_entry is not None and span is not None and span.is_recording():
             attributes: dict[str, Any] = {}
-            site.at_entry(attributes, *captured)
-            self._backend.add(span, attributes)
+            self._at_entry(attributes, *entry)
+            self._add(span, attributes)
         return span
 
     def _start_first(self) -> Any:
@@ -209,16 +188,15 @@ class Probe:
         try:
             with forks.late_import():
                 from erni_run.inside.functions.backend import backend
-
-                site = self._site
-                own = {name: value for name, value in site.attributes.items() if name not in site.captures}
-                found = backend(site.name, site.kind, own)
-            self._attach, self._detach, self._end = found.attach, found.detach, found.end
-            self._backend = found
-            self._start = found.start
+            self._take(backend(self._site))
         finally:
             thread.at_work = False
         return self._start()
+
+    def _take(self, backend: Backend) -> None:
+        self._attach, self._detach, self._get = backend.attach, backend.detach, backend.get
+        self._end, self._add = backend.end, backend.add
+        self._start = backend.start
 
     def _swallow(self, what: str, error: Exception) -> None:
         if is_the_applications(error):
@@ -244,23 +222,31 @@ class Probe:
         return bool(ignore) and any(_type_name(kind, ":") in ignore for kind in type(error).__mro__)
 
 
-Follow = Callable[[Probe, Any, Any, "tuple[Any, ...]"], Any]
-_settled_types: set[type] = {type(None), bool, int, float, str, bytes, tuple, list, dict, set, frozenset}
-_MOST_TYPES = 10_000
+class _Following:
+    """The span of a call that has returned an awaitable."""
 
+    def __init__(self, probe: Probe, span: Any, exit_: tuple[Any, ...]) -> None:
+        self._probe = probe
+        self._span = span
+        self._exit = exit_
+        self._is_over = False
 
-def _follower(kind: type) -> Follow | None:
-    """What lets a span follow an awaitable of type ``kind``, None for results that are what they are."""
-    from erni_run.inside.functions.follow import follower
+    def resume(self) -> Any:
+        return self._probe.attach(self._span)
 
-    follow = follower(kind)
-    if follow is None and len(_settled_types) < _MOST_TYPES:
-        _settled_types.add(kind)
-    return follow
+    def pause(self, token: Any) -> None:
+        self._probe.detach(token)
 
+    def finish(self, result: Any) -> None:
+        self._end_once(None, result)
 
-def _is_for(receiver: Any, only: type | tuple[type, ...]) -> bool:
-    return issubclass(receiver, only) if isinstance(receiver, type) else isinstance(receiver, only)
+    def fail(self, error: BaseException) -> None:
+        self._end_once(error, None)
+
+    def _end_once(self, error: BaseException | None, result: Any) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._probe.end(self._span, error, result, self._exit)
 
 
 def _mark(span: Any, error: BaseException) -> None:

@@ -10,55 +10,128 @@ import functools
 import inspect
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from dataclasses import dataclass, replace
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
+from erni_run.inside.functions import build, trampoline
 from erni_run.inside.imports import is_glob, matches
 
 _MOST_LAYERS = 50
+_COMPILERS = frozenset({"numba", "torch", "triton", "taichi"})  # they read the code of functions, ours would be in it
 
 
 @dataclass(frozen=True)
 class Found:
-    """A function that a target names. ``inherited_by`` is the class through which it was reached, if not its own."""
+    """A function that a target names. ``inherited_by`` is the class through which it was reached, if not its own;
+    ``inner`` the names that lead from ``function`` to the one within it that is meant.
+    """
 
     function: FunctionType
     module: str
     qualname: str
     inherited_by: type | None = None
     is_static: bool = False
+    inner: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> CodeType:
+        """The code of the function that is meant, as it was written."""
+        return build.inner(trampoline.original_code(self.function), self.inner)
+
+    @property
+    def receiver(self) -> tuple[str, ...]:
+        """The name of the parameter that tells for which class an inherited method is called, () if there is none."""
+        code = self.function.__code__
+        has_receiver = self.inherited_by is not None and not self.is_static and not self.inner
+        return code.co_varnames[: min(code.co_argcount, 1)] if has_receiver else ()
+
+
+@dataclass(frozen=True)
+class Native:
+    """A callable without Python code that a target names: the attribute ``name`` of ``holder``."""
+
+    value: Any
+    module: str
+    qualname: str
+    holder: Any
+    name: str
 
 
 class NotFound(Exception):
     """The target names nothing in the module; ``str()`` says which part, with the nearest name."""
 
 
-def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found]:
-    """The functions that ``qualname`` names in ``module``, each once. Raises NotFound if there is none.
+def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found | Native]:
+    """What ``qualname`` names in ``module``, each once. Raises NotFound if there is nothing.
 
     ``layer`` "inner" is the function that was written there, "outer" the one with its decorators around it.
     """
-    found: dict[FunctionType, Found] = {}
-    for candidate in _walk(module, qualname.split("."), module, ()):
-        function = _function(candidate.value, candidate.qualname, module, layer)
-        if function is None:
-            continue
-        is_static = issubclass(type(candidate.value), staticmethod)
-        hit = Found(function, module.__name__, candidate.qualname, candidate.inherited_by, is_static)
-        known = found.get(function)
-        if known is None or (known.inherited_by is not None and hit.inherited_by is None):
-            found[function] = hit
+    outer, *within = qualname.split(".<locals>.")
+    inner = tuple(name for names in within for name in names.split("."))
+    found: dict[Any, Found | Native] = {}
+    for candidate in _walk(module, outer.split("."), module, ()):
+        hit = _hit(candidate, module, layer)
+        if isinstance(hit, Found):
+            hit = _within(hit, qualname[len(outer) :], inner) if inner else hit
+            known = found.get(hit.function)
+            if known is None or (isinstance(known, Found) and known.inherited_by and not hit.inherited_by):
+                found[hit.function] = hit
+        elif hit is not None and not inner:
+            found[hit.holder, hit.name] = hit
     if not found:
-        raise NotFound(_explain(module, qualname))
+        raise NotFound(_explain(module, outer))
     return list(found.values())
+
+
+def _hit(candidate: _Candidate, module: ModuleType, layer: str) -> Found | Native | None:
+    value, qualname = candidate.value, candidate.qualname
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in _COMPILERS:
+        return None
+    function = _function(value, qualname, module, layer)
+    if function is not None:
+        is_static = issubclass(kind, staticmethod)
+        return Found(function, module.__name__, qualname, candidate.inherited_by, is_static)
+    if candidate.inherited_by is None and candidate.is_named and _is_native(_plain(value)):
+        return Native(value, module.__name__, qualname, candidate.holder, qualname.rpartition(".")[2])
+    return None
+
+
+def _within(outer: Found, names: str, inner: tuple[str, ...]) -> Found:
+    found = replace(outer, qualname=outer.qualname + names, inner=inner)
+    try:
+        found.code  # noqa: B018  # it raises if there is none
+    except build.NotInstrumentable as reason:
+        raise NotFound(f"{outer.module}:{outer.qualname} has {reason}") from None
+    return found
+
+
+def _is_native(value: Any) -> bool:
+    """Whether ``value`` is a function of a C extension, by its type alone."""
+    kind = type(value)
+    names = {name for base in kind.__mro__ for name in vars(base)}
+    is_routine = kind is BuiltinFunctionType or ("__get__" in names and "__set__" not in names)
+    return is_routine and "__call__" in names and not issubclass(kind, (type, FunctionType, MethodType))
 
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A value that the target's names lead to; ``is_named``: its last name was no glob."""
+
     value: Any
     qualname: str
     inherited_by: type | None
+    holder: Any
+    is_named: bool
 
 
 def _walk(module: ModuleType, parts: list[str], container: Any, path: tuple[str, ...]) -> Iterator[_Candidate]:
@@ -67,7 +140,7 @@ def _walk(module: ModuleType, parts: list[str], container: Any, path: tuple[str,
     for name, value, inherited in _members(module, part, container):
         here = (*path, name)
         if not rest:
-            yield _Candidate(value, ".".join(here), container if inherited else None)
+            yield _Candidate(value, ".".join(here), container if inherited else None, container, not is_glob(part))
         elif issubclass(type(value), type):
             yield from _walk(module, rest, value, here)
 
@@ -145,10 +218,10 @@ def _layers(value: Any) -> Iterator[FunctionType]:
         seen.add(id(plain))
         if type(plain) is FunctionType:
             yield plain
-        waiting.extend(_within(plain))
+        waiting.extend(_held_by(plain))
 
 
-def _within(value: Any) -> Iterator[Any]:
+def _held_by(value: Any) -> Iterator[Any]:
     wrapped = inspect.getattr_static(value, "__wrapped__", None)
     if wrapped is not None:
         yield wrapped
@@ -159,10 +232,10 @@ def _within(value: Any) -> Iterator[Any]:
     elif type(value) is tuple:
         yield from value
     elif not issubclass(type(value), type):
-        yield from _held(value)
+        yield from _attributes(value)
 
 
-def _held(value: Any) -> Iterator[Any]:
+def _attributes(value: Any) -> Iterator[Any]:
     """What ``value`` holds in its instance dictionary and its slots. Only the interpreter's own descriptors are asked:
     a lazy proxy, such as a task of Celery, has a property ``__dict__`` that would load it.
     """
@@ -202,4 +275,6 @@ def _explain(module: ModuleType, qualname: str) -> str:
             near = difflib.get_close_matches(part, [name for name in dir(container) if not name.startswith("__")], n=1)
             return f"{path} has no {part!r}" + (f"; did you mean {near[0]!r}?" if near else "")
         container, path = value, f"{path}.{part}"
+    if type(container).__module__.partition(".")[0] in _COMPILERS:
+        return f"{path} belongs to {type(container).__module__.partition('.')[0]}, which compiles its code itself"
     return f"{path} has no Python code that could be instrumented ({type(container).__name__})"

@@ -9,89 +9,119 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import CodeType
 
 NAME = "_erni_trampoline"
 MARK = "\0erni:"
 
-# HOOK_x is a callable among the constants, LOCAL_x a variable that must not clash with a parameter.
+# HOOK_x is a callable among the constants, LOCAL_x a variable that must not clash with a parameter, @x is filled in.
 _FUNCTION = """
-    LOCAL_state = HOOK_enter(@captured)
+    LOCAL_state = HOOK_enter(@entry)
     try:
-        LOCAL_result = @await HOOK_original(@call)
+        LOCAL_result = @await @original(@call)
     except:
         HOOK_fail(LOCAL_state)
         raise
-    HOOK_leave(LOCAL_state)
-    return LOCAL_result
+    @leave
 """
 
 # PEP 380 written out, so that the span is current only while the body runs. throw() forwards every exception,
 # GeneratorExit included: close() is a throw(GeneratorExit), and whatever the inner generator answers is what the
 # outer one does.
 _GENERATOR = """
-    LOCAL_inner = HOOK_original(@call)
-    LOCAL_state = HOOK_begin(@captured)
-    LOCAL_value = LOCAL_error = None
+    LOCAL_inner = @original(@call)
+    LOCAL_state = @begin(@entry)
+    LOCAL_result = LOCAL_error = None
     try:
         while 1:
-            LOCAL_token = HOOK_resume(LOCAL_state)
+            @resume
             try:
                 if LOCAL_error is None:
-                    LOCAL_value = LOCAL_inner.send(LOCAL_value)
+                    LOCAL_result = LOCAL_inner.send(LOCAL_result)
                 else:
-                    LOCAL_value, LOCAL_error = LOCAL_error, None
-                    LOCAL_value = LOCAL_inner.throw(LOCAL_value)
+                    LOCAL_result, LOCAL_error = LOCAL_error, None
+                    LOCAL_result = LOCAL_inner.throw(LOCAL_result)
             finally:
-                HOOK_pause(LOCAL_state, LOCAL_token)
+                @pause
             try:
-                LOCAL_value = yield LOCAL_value
+                LOCAL_result = yield LOCAL_result
             except:
                 LOCAL_error = HOOK_exc_info()[1]
-                LOCAL_value = None
+                LOCAL_result = None
     except HOOK_StopIteration as LOCAL_stop:
-        LOCAL_value = LOCAL_stop.value
+        LOCAL_result = LOCAL_stop.value
     except:
-        LOCAL_value = LOCAL_error = None
-        HOOK_abort(LOCAL_state)
+        LOCAL_result = LOCAL_error = None
+        @abort(LOCAL_state)
         raise
-    HOOK_finish(LOCAL_state)
-    return LOCAL_value
+    @finish
 """
 
-# The same for PEP 525. The first step goes through HOOK_first, which keeps the inner generator out of the event loop's
-# book of open generators: the loop would otherwise close the same body twice.
+# What a hot stream is willing to pay: nothing for an item.
+_DELEGATING = """
+    LOCAL_inner = @original(@call)
+    LOCAL_state = @begin(@entry)
+    try:
+        LOCAL_result = yield from LOCAL_inner
+    except:
+        @abort(LOCAL_state)
+        raise
+    @finish
+"""
+
+# As _GENERATOR, for PEP 525. The first step goes through HOOK_first, which keeps the inner generator out of the event
+# loop's book of open generators: the loop would otherwise close the same body twice.
 _ASYNC_GENERATOR = """
-    LOCAL_inner = HOOK_original(@call)
-    LOCAL_state = HOOK_begin(@captured)
-    LOCAL_value = LOCAL_error = None
+    LOCAL_inner = @original(@call)
+    LOCAL_state = @begin(@entry)
+    LOCAL_result = LOCAL_error = None
     LOCAL_step = HOOK_first
     try:
         while 1:
-            LOCAL_token = HOOK_resume(LOCAL_state)
+            @resume
             try:
                 if LOCAL_error is None:
-                    LOCAL_value = await LOCAL_step(LOCAL_inner, LOCAL_value)
+                    LOCAL_result = await LOCAL_step(LOCAL_inner, LOCAL_result)
                 else:
-                    LOCAL_value, LOCAL_error = LOCAL_error, None
-                    LOCAL_value = await LOCAL_inner.athrow(LOCAL_value)
+                    LOCAL_result, LOCAL_error = LOCAL_error, None
+                    LOCAL_result = await LOCAL_inner.athrow(LOCAL_result)
             finally:
-                HOOK_pause(LOCAL_state, LOCAL_token)
+                @pause
             LOCAL_step = HOOK_asend
             try:
-                LOCAL_value = yield LOCAL_value
+                LOCAL_result = yield LOCAL_result
             except:
                 LOCAL_error = HOOK_exc_info()[1]
-                LOCAL_value = None
+                LOCAL_result = None
     except HOOK_StopAsyncIteration:
         pass
     except:
-        LOCAL_value = LOCAL_error = None
-        HOOK_abort(LOCAL_state)
+        LOCAL_result = LOCAL_error = None
+        @abort(LOCAL_state)
         raise
-    HOOK_finish(LOCAL_state)
+    @close
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """How a trampoline is written, beyond what the function itself decides.
+
+    ``entry`` and ``exit`` name the parameters that the first and the last hook receive. ``takes_result``: the last hook
+    receives what the call returns, before ``exit``. ``in_context``: a generator has the hooks of a function, around its
+    whole life. ``is_current``: a generator's hooks follow every step of it. ``is_portable``: the original function is
+    made anew at each call, out of what the trampoline has from its own function; 55 ns slower, and nothing of the
+    application's is among the constants.
+    """
+
+    entry: tuple[str, ...] = ()
+    exit: tuple[str, ...] = ()
+    takes_result: bool = False
+    in_context: bool = False
+    is_current: bool = True
+    is_portable: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,38 +174,81 @@ class Parameters:
         return ", ".join(parts + ([f"**{self.var_keyword}"] if self.var_keyword else []))
 
 
-def write(code: CodeType, captured: tuple[str, ...]) -> str:
-    """The source of the trampoline for ``code``; the hook that starts it receives the parameters named in
-    ``captured``.
-    """
+def has_steps(code: CodeType, shape: Shape) -> bool:
+    """Whether the trampoline has the hooks of generators, begin, resume, pause, finish and abort."""
+    return bool(code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR)) and not shape.in_context
+
+
+def follows(code: CodeType) -> bool:
+    """Whether ``code`` is a plain function, which may return an awaitable: its last hook sees the result."""
+    return not code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
+
+
+def write(code: CodeType, shape: Shape) -> str:
+    """The source of the trampoline for ``code``."""
     parameters = Parameters.of(code)
-    body, head = _flavour(code)
+    body, head = _flavour(code, shape)
+    free = f"\n    nonlocal {', '.join(code.co_freevars)}" if code.co_freevars else ""
+    made = "\n    def LOCAL_original():@inner" if shape.is_portable else ""
+    body = _filled(f"@free{made}{body}", _words(code, shape))
     body = re.sub(r"\bHOOK_(\w+)", lambda hook: f"('\\0erni:{hook.group(1)}' if 1 else 0)", body)
-    body = re.sub(r"\bLOCAL_(\w+)", lambda local: _prefix(code) + local.group(1), body)
-    body = body.replace("@captured", ", ".join(captured)).replace("@call", parameters.call)
-    closure = f"\n    nonlocal {', '.join(code.co_freevars)}" if code.co_freevars else ""
-    source = f"{head} {NAME}({parameters.signature}):{closure}{body}"
+    body = re.sub(r"\bLOCAL_(\w+)", lambda local: prefix(code) + local.group(1), body)
+    # the function's own names come last: they may look like ours
+    exit_ = "".join(f", {name}" for name in shape.exit)
+    names = {"entry": ", ".join(shape.entry), "exit": exit_, "call": parameters.call}
+    body = _filled(body, {**names, "free": free, "inner": _indented(free) or " pass"})
+    source = f"{head} {NAME}({parameters.signature}):{body}"
     return _inside_owner(source, code.co_freevars) if code.co_freevars else source
 
 
-def _flavour(code: CodeType) -> tuple[str, str]:
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for word, replacement in words.items():
+        text = text.replace(f"@{word}", replacement)
+    return text
+
+
+def _flavour(code: CodeType, shape: Shape) -> tuple[str, str]:
     if code.co_flags & inspect.CO_COROUTINE:
         return _FUNCTION.replace("@await", "await"), "async def"
     if code.co_flags & inspect.CO_ASYNC_GENERATOR:
         return _ASYNC_GENERATOR, "async def"
     if code.co_flags & inspect.CO_GENERATOR:
-        return _GENERATOR, "def"
+        return _GENERATOR if shape.is_current or shape.in_context else _DELEGATING, "def"
     return _FUNCTION.replace("@await ", ""), "def"
 
 
-def _prefix(code: CodeType) -> str:
-    prefix = "_erni_"
-    while any(name.startswith(prefix) for name in code.co_varnames + code.co_freevars):
-        prefix = f"_{prefix}"
-    return prefix
+def _words(code: CodeType, shape: Shape) -> dict[str, str]:
+    steps = has_steps(code, shape)
+    begin, abort, last = ("begin", "abort", "finish") if steps else ("enter", "fail", "leave")
+    end = f"HOOK_{last}(LOCAL_state)"
+    with_result = f"HOOK_{last}(LOCAL_state, LOCAL_result@exit)"
+    exchanged = f"return {with_result}" if not steps else f"{with_result}\n    return LOCAL_result"
+    is_current = steps and shape.is_current
+    return {
+        "original": "LOCAL_original" if shape.is_portable else "HOOK_original",
+        "begin": f"HOOK_{begin}",
+        "abort": f"HOOK_{abort}",
+        "resume": "LOCAL_token = HOOK_resume(LOCAL_state)" if is_current else "pass",
+        "pause": "HOOK_pause(LOCAL_state, LOCAL_token)" if is_current else "pass",
+        "close": end,
+    } | dict.fromkeys(
+        ("leave", "finish"),
+        exchanged if shape.takes_result or follows(code) else f"{end}\n    return LOCAL_result",
+    )
+
+
+def prefix(code: CodeType) -> str:
+    """A beginning that none of the names of ``code`` has."""
+    start = "_erni_"
+    while any(name.startswith(start) for name in code.co_varnames + code.co_freevars):
+        start = f"_{start}"
+    return start
 
 
 def _inside_owner(source: str, free: tuple[str, ...]) -> str:
     """``source`` within a function that owns the free variables: ``nonlocal`` makes the compiler list them."""
-    indented = "\n".join(f"    {line}" for line in source.splitlines())
-    return f"def _erni_owner():\n    {' = '.join(free)} = None\n{indented}"
+    return f"def _erni_owner():\n    {' = '.join(free)} = None\n    {_indented(source)}"
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n    ")

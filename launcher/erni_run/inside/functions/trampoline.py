@@ -7,73 +7,176 @@ of source; nothing here knows an opcode.
 
 from __future__ import annotations
 
-import ast
-import inspect
-import sys
-import threading
+import gc
+import os
 import weakref
-from collections.abc import Mapping
-from types import AsyncGeneratorType, CodeType, FunctionType
+from _thread import RLock
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType
 from typing import Any
 
-from erni_run.inside.functions import source
+from erni_run.inside.functions import build
+from erni_run.inside.functions.build import NotInstrumentable
+from erni_run.inside.functions.source import Shape
 
-Hooks = Mapping[str, object]
-"""The callables of a trampoline by name. For functions and coroutines: enter(*captured) -> state, leave(state),
-fail(state); for generators: begin(*captured) -> state, resume(state) -> token, pause(state, token), finish(state),
-abort(state). None of them may raise; fail and abort find the exception in ``sys.exc_info()``."""
+Hooks = Mapping[str, Callable[..., Any]]
+"""The callables of a trampoline by name; ``entry`` and ``exit`` are the values of the parameters that its shape names.
+For functions, coroutines and generators in context: enter(*entry) -> state, leave(state), fail(state). For generators:
+begin(*entry) -> state, resume(state) -> token, pause(state, token), finish(state), abort(state). Where the result is
+taken, leave(state, result, *exit) -> what the call returns, or finish(state, result, *exit). None of them may raise;
+fail and abort find the exception in ``sys.exc_info()``."""
 
 
-class NotInstrumentable(Exception):
-    """The function's code cannot be exchanged; ``str()`` says why."""
+@dataclass(frozen=True, eq=False)
+class Around:
+    """What is put around a function: hooks, and how they are called."""
+
+    hooks: Hooks
+    shape: Shape
 
 
+@dataclass(eq=False)
 class _Exchange:
-    __slots__ = ("original", "trampoline")
+    """What was done to a function. ``inner`` are the functions written within it, by the names that lead to them."""
 
-    def __init__(self, original: CodeType, trampoline: CodeType) -> None:
-        self.original = original
-        self.trampoline = trampoline
+    original: CodeType
+    current: CodeType
+    around: Around | None = None
+    inner: dict[tuple[str, ...], Around] = field(default_factory=dict)
+    made: dict[tuple[str, ...], CodeType] = field(default_factory=dict)
 
 
 # Not an attribute of the function: functools.wraps would copy it, and pickle would follow it.
 _exchanges: weakref.WeakKeyDictionary[FunctionType, _Exchange] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+_lock = RLock()  # the collector of garbage may come back here in the middle of our work
 
 
-def is_generator(function: FunctionType) -> bool:
-    """Whether ``function`` takes the hooks of generators; they are the same for async ones."""
-    return bool(function.__code__.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603  # the parent's may be held by a thread that does not exist in the child
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def is_instrumented(function: FunctionType) -> bool:
     """Whether calls of ``function`` go through a trampoline of ours."""
     exchange = _exchanges.get(function)
-    return exchange is not None and function.__code__ is exchange.trampoline
+    return exchange is not None and exchange.around is not None and _holder(function, exchange) is not None
 
 
-def instrument(function: FunctionType, hooks: Hooks, captured: tuple[str, ...] = ()) -> None:
-    """Let every call of ``function`` run ``hooks``; the first hook receives the parameters named in ``captured``.
+def original_code(function: FunctionType) -> CodeType:
+    """The code that ``function`` was written with."""
+    exchange = _exchanges.get(function)
+    return function.__code__ if exchange is None else exchange.original
 
-    An instrumented function gets the new hooks. Raises NotInstrumentable.
+
+def instrument(function: FunctionType, hooks: Hooks, shape: Shape = Shape()) -> None:  # noqa: B008  # it is frozen
+    """Let every call of ``function`` run ``hooks``; an instrumented one gets the new ones. Raises NotInstrumentable."""
+    with _lock:
+        exchange, holder = _begin(function)
+        before, exchange.around = exchange.around, Around(hooks, shape)
+        try:
+            _settle(function, exchange, holder)
+        except NotInstrumentable:
+            exchange.around = before
+            raise
+
+
+def instrument_inner(function: FunctionType, path: tuple[str, ...], hooks: Hooks, shape: Shape) -> None:
+    """The same for a function that is written within ``function``, reached by the names in ``path``: for those that
+    exist already and for those that calls of ``function`` will make. Raises NotInstrumentable.
     """
     with _lock:
-        exchange = _exchanges.get(function)
-        again = exchange is not None and function.__code__ is exchange.trampoline
-        original = exchange.original if exchange is not None and again else function.__code__
-        trampoline = _compile(original, _copy(function, original), hooks, captured)
-        _exchanges[function] = _Exchange(original, trampoline)
-        function.__code__ = trampoline  # the one step that the application can notice, and it is atomic
+        exchange, holder = _begin(function)
+        before = exchange.inner.get(path)
+        exchange.inner[path] = Around(hooks, shape)
+        try:
+            _settle(function, exchange, holder)
+        except NotInstrumentable:
+            del exchange.inner[path]
+            if before is not None:
+                exchange.inner[path] = before
+            raise
 
 
 def restore(function: FunctionType) -> bool:
-    """Put the original code back. False if ``function`` was not ours to restore."""
+    """Let calls of ``function`` run nothing of ours. False if they did not, or if another tool has taken our place."""
     with _lock:
-        exchange = _exchanges.pop(function, None)
-        if exchange is None or function.__code__ is not exchange.trampoline:
+        exchange = _exchanges.get(function)
+        if exchange is None or exchange.around is None:
             return False
-        function.__code__ = exchange.original
-        return True
+        exchange.around = None
+        return _restore(function, exchange)
+
+
+def restore_inner(function: FunctionType, path: tuple[str, ...]) -> bool:
+    """The same for a function that is written within ``function``."""
+    with _lock:
+        exchange = _exchanges.get(function)
+        if exchange is None or exchange.inner.pop(path, None) is None:
+            return False
+        return _restore(function, exchange)
+
+
+def _begin(function: FunctionType) -> tuple[_Exchange, FunctionType]:
+    """The exchange of ``function`` and the function that holds our code; a new one if there is none."""
+    exchange = _exchanges.get(function)
+    holder = _holder(function, exchange) if exchange is not None else None
+    if exchange is not None and holder is not None:
+        return exchange, holder
+    return _Exchange(function.__code__, function.__code__), function
+
+
+def _holder(function: FunctionType, exchange: _Exchange) -> FunctionType | None:
+    """The function that has our code: ``function``, or the copy of it that another such tool has made for itself."""
+    if function.__code__ is exchange.current:
+        return function
+    return next(_functions_of(exchange.current), None)
+
+
+def _functions_of(code: CodeType) -> Iterator[FunctionType]:
+    for referrer in gc.get_referrers(code):
+        if type(referrer) is FunctionType and referrer.__code__ is code:
+            yield referrer
+
+
+def _restore(function: FunctionType, exchange: _Exchange) -> bool:
+    holder = _holder(function, exchange)
+    if holder is None:
+        _exchanges.pop(function, None)
+        return False
+    _settle(function, exchange, holder)
+    return True
+
+
+def _settle(function: FunctionType, exchange: _Exchange, holder: FunctionType) -> None:
+    """Give ``holder`` the code that ``exchange`` asks for."""
+    code, made = exchange.original, dict[tuple[str, ...], CodeType]()
+    for path in sorted(exchange.inner, key=len, reverse=True):  # what is within a function goes before it
+        around = exchange.inner[path]
+        code, made[path] = build.with_inner(code, path, around.hooks, around.shape)
+    if exchange.around is not None:
+        original = None if exchange.around.shape.is_portable else _copy(holder, code)
+        code = build.trampoline(code, exchange.around.hooks, exchange.around.shape, original)
+    _exchange_inner(exchange, made)
+    exchange.current, exchange.made = code, made
+    if exchange.around is None and not exchange.inner:
+        _exchanges.pop(function, None)
+    else:
+        _exchanges[function] = exchange
+    holder.__code__ = code  # the one step that the application can notice, and it is atomic
+
+
+def _exchange_inner(exchange: _Exchange, made: dict[tuple[str, ...], CodeType]) -> None:
+    """Give the inner functions that exist already the code of those that will be made."""
+    for path in exchange.made.keys() | made.keys():
+        original = build.inner(exchange.original, path)
+        before, after = exchange.made.get(path, original), made.get(path, original)
+        for existing in list(_functions_of(before)):
+            existing.__code__ = after
 
 
 def _copy(function: FunctionType, code: CodeType) -> FunctionType:
@@ -84,74 +187,3 @@ def _copy(function: FunctionType, code: CodeType) -> FunctionType:
     copy.__qualname__ = function.__qualname__
     copy.__module__ = function.__module__
     return copy
-
-
-def _compile(code: CodeType, original: FunctionType, hooks: Hooks, captured: tuple[str, ...]) -> CodeType:
-    for name in source.Parameters.of(code).names:
-        if not name.isidentifier():
-            raise NotInstrumentable(f"its parameter {name!r} cannot be written in Python")
-    trampoline = _find(_compile_on_line(source.write(code, captured), code))
-    if trampoline.co_freevars != code.co_freevars:
-        raise NotInstrumentable("its free variables cannot be kept")
-    table = {
-        **hooks,
-        "original": original,
-        "exc_info": sys.exc_info,
-        "first": _first_asend,
-        "asend": AsyncGeneratorType.asend,
-        "StopIteration": StopIteration,
-        "StopAsyncIteration": StopAsyncIteration,
-    }
-    return _disguise(trampoline, code, tuple(_constant(constant, table) for constant in trampoline.co_consts))
-
-
-def _compile_on_line(text: str, code: CodeType) -> CodeType:
-    """The module ``text``, every node of it on the line of ``code``'s def: debuggers and coverage stay right."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if hasattr(node, "lineno"):
-            ast.copy_location(node, ast.Pass(lineno=max(code.co_firstlineno, 1), col_offset=0))
-            node.end_lineno, node.end_col_offset = node.lineno, 0  # type: ignore[attr-defined]  # every located node has them
-    return compile(tree, code.co_filename, "exec", dont_inherit=True, optimize=0)
-
-
-def _find(code: CodeType) -> CodeType:
-    """The trampoline's code among the constants of the compiled module."""
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            return constant if constant.co_name == source.NAME else _find(constant)
-    raise NotInstrumentable("the compiler left the trampoline out")
-
-
-def _constant(constant: Any, table: Mapping[str, object]) -> Any:
-    if type(constant) is str and constant.startswith(source.MARK):
-        return table[constant.removeprefix(source.MARK)]
-    return constant
-
-
-def _disguise(trampoline: CodeType, code: CodeType, constants: tuple[Any, ...]) -> CodeType:
-    changes: dict[str, Any] = {
-        "co_consts": constants,
-        "co_name": code.co_name,
-        "co_firstlineno": code.co_firstlineno,
-        "co_flags": trampoline.co_flags | (code.co_flags & inspect.CO_ITERABLE_COROUTINE),
-    }
-    if sys.version_info >= (3, 11):
-        changes |= {"co_qualname": code.co_qualname, "co_linetable": _line_table(trampoline)}
-    return trampoline.replace(**changes)
-
-
-def _line_table(code: CodeType) -> bytes:
-    """All instructions on the first line, without columns (CPython 3.11's Objects/locations.md, entries of code 13)."""
-    units = len(code.co_code) // 2
-    lengths = [8] * (units // 8) + ([units % 8] if units % 8 else [])
-    return b"".join(bytes((0x80 | 13 << 3 | length - 1, 0)) for length in lengths)
-
-
-def _first_asend(generator: AsyncGeneratorType[Any, Any], value: Any) -> Any:
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return generator.asend(value)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)

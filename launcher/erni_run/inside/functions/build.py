@@ -1,0 +1,119 @@
+"""The code objects of trampolines: compiled from their source, with hooks among their constants.
+
+The compiled trampoline bears the name, the file and the first line of the function that it stands for, and no other
+line: debuggers, coverage and ``inspect.getsource`` find what they would have found.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Mapping
+from types import AsyncGeneratorType, CodeType, FunctionType
+from typing import Any
+
+from erni_run.inside.functions import source
+from erni_run.inside.functions.source import Shape
+
+
+class NotInstrumentable(Exception):
+    """The function's code cannot be exchanged; ``str()`` says why."""
+
+
+def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape, original: FunctionType | None) -> CodeType:
+    """A trampoline for functions with ``code``, around ``original``, or around ``code`` itself if ``shape`` is
+    portable. Raises NotInstrumentable.
+    """
+    for name in source.Parameters.of(code).names:
+        if not name.isidentifier():
+            raise NotInstrumentable(f"its parameter {name!r} cannot be written in Python")
+    compiled = _find(_compile_on_line(source.write(code, shape), code), source.NAME)
+    if compiled.co_freevars != code.co_freevars:
+        raise NotInstrumentable("its free variables cannot be kept")
+    table = {
+        **hooks,
+        "original": original,
+        "exc_info": sys.exc_info,
+        "first": _first_asend,
+        "asend": AsyncGeneratorType.asend,
+        "StopIteration": StopIteration,
+        "StopAsyncIteration": StopAsyncIteration,
+    }
+    return _disguise(compiled, code, tuple(_constant(constant, table, code) for constant in compiled.co_consts))
+
+
+def inner(code: CodeType, path: tuple[str, ...]) -> CodeType:
+    """The code of the function that is written within ``code``, reached by the names in ``path``: those of functions
+    and classes. Raises NotInstrumentable.
+    """
+    for name in path:
+        named = [constant for constant in code.co_consts if isinstance(constant, CodeType) and constant.co_name == name]
+        if len(named) != 1:
+            raise NotInstrumentable(f"{len(named) or 'no'} function{'s' if named else ''} {name!r} inside")
+        code = named[0]
+    return code
+
+
+def with_inner(
+    code: CodeType, path: tuple[str, ...], hooks: Mapping[str, object], shape: Shape
+) -> tuple[CodeType, CodeType]:
+    """``code`` with a trampoline in the place of an inner function, and that trampoline. Raises NotInstrumentable."""
+    if not path:
+        made = trampoline(code, hooks, shape, None)
+        return made, made
+    replaced = inner(code, path[:1])
+    by, made = with_inner(replaced, path[1:], hooks, shape)
+    return code.replace(co_consts=tuple(by if constant is replaced else constant for constant in code.co_consts)), made
+
+
+def _compile_on_line(text: str, code: CodeType) -> CodeType:
+    """The module ``text``, every node of it on the line of ``code``'s def."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if hasattr(node, "lineno"):
+            ast.copy_location(node, ast.Pass(lineno=max(code.co_firstlineno, 1), col_offset=0))
+            node.end_lineno, node.end_col_offset = node.lineno, 0  # type: ignore[attr-defined]  # every located node has them
+    return compile(tree, code.co_filename, "exec", dont_inherit=True, optimize=0)
+
+
+def _find(code: CodeType, name: str) -> CodeType:
+    """The code called ``name`` among the constants of ``code``."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            return constant if constant.co_name == name else _find(constant, name)
+    raise NotInstrumentable("the compiler left the trampoline out")
+
+
+def _constant(constant: Any, table: Mapping[str, object], code: CodeType) -> Any:
+    if type(constant) is str and constant.startswith(source.MARK):
+        return table[constant.removeprefix(source.MARK)]
+    return code if isinstance(constant, CodeType) else constant
+
+
+def _disguise(compiled: CodeType, code: CodeType, constants: tuple[Any, ...]) -> CodeType:
+    changes: dict[str, Any] = {
+        "co_consts": constants,
+        "co_name": code.co_name,
+        "co_firstlineno": code.co_firstlineno,
+        "co_flags": compiled.co_flags | (code.co_flags & inspect.CO_ITERABLE_COROUTINE),
+    }
+    if sys.version_info >= (3, 11):
+        changes |= {"co_qualname": code.co_qualname, "co_linetable": _line_table(compiled)}
+    return compiled.replace(**changes)
+
+
+def _line_table(code: CodeType) -> bytes:
+    """All instructions on the first line, without columns (CPython 3.11's Objects/locations.md, entries of code 13)."""
+    units = len(code.co_code) // 2
+    lengths = [8] * (units // 8) + ([units % 8] if units % 8 else [])
+    return b"".join(bytes((0x80 | 13 << 3 | length - 1, 0)) for length in lengths)
+
+
+def _first_asend(generator: AsyncGeneratorType[Any, Any], value: Any) -> Any:
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.asend(value)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)

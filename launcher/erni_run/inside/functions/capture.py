@@ -1,0 +1,204 @@
+"""Captures: expressions over parameters and results, compiled into functions that store attribute values.
+
+A parameter that is a string, number or boolean costs tens of nanoseconds. What runs code of the application's, a
+property or a ``__str__``, runs untraced; what it raises leaves the attribute out and is counted.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from erni_run.config.expression import CALLS, names_in
+from erni_run.inside.functions.redact import REDACTED, is_redacted
+from erni_run.inside.functions.source import Parameters
+from erni_run.inside.functions.value import INT64, clean
+from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import is_a_signal_handlers, thread
+from erni_run.plan import CapturePlan
+
+RESULT = "result"
+
+failed: Counter[str] = Counter()
+"""How often an attribute has been left out because its expression raised, by where the expression stands."""
+
+
+@dataclass(frozen=True)
+class Captures:
+    """What one function captures: ``at_entry(attributes, *entry)`` and ``at_exit(attributes, result, *exit)`` store
+    attribute values; ``entry`` and ``exit`` name the parameters that they take. Neither raises.
+    """
+
+    expressions: Mapping[str, str]
+    bounds: CapturePlan
+    parameters: Parameters
+    where: str
+    entry: tuple[str, ...]
+    exit: tuple[str, ...]
+    at_entry: Callable[..., None] | None
+    at_exit: Callable[..., None] | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Compiled anew where a function is unpickled that has been pickled by value."""
+        return compile_captures, (self.expressions, self.bounds, self.parameters, self.where)
+
+
+def compile_captures(
+    expressions: Mapping[str, str], bounds: CapturePlan, parameters: Parameters, where: str = ""
+) -> Captures:
+    """The captures of a function with ``parameters``: ``expressions`` by attribute name, all of whose names are known
+    (see ``mistakes``). ``where`` is the place in the configuration that is named when one of them raises.
+    """
+    before = {name: text for name, text in expressions.items() if RESULT not in names_in(text)}
+    after = {name: text for name, text in expressions.items() if name not in before}
+    entry, exit_ = _names(before, bounds, parameters), _names(after, bounds, parameters)
+    return Captures(
+        expressions,
+        bounds,
+        parameters,
+        where,
+        entry,
+        exit_,
+        _compile(before, bounds, entry, where) if before else None,
+        _compile(after, bounds, (RESULT, *exit_), where) if after else None,
+    )
+
+
+def mistakes(expressions: Mapping[str, str], parameters: Parameters, *, has_result: bool = True) -> Iterator[str]:
+    """What of ``expressions`` cannot be captured: one sentence for each attribute that names what is not there."""
+    known = {*parameters.names, RESULT} if has_result else set(parameters.names)
+    for attribute, expression in expressions.items():
+        unknown = sorted(names_in(expression) - known)
+        if unknown == [RESULT]:
+            yield f"capture {attribute!r}: an async generator has no result"
+        elif unknown:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            yield f"capture {attribute!r}: there is no parameter {unknown[0]!r}{hint}"
+
+
+def sound(expressions: Mapping[str, str], parameters: Parameters, *, has_result: bool = True) -> dict[str, str]:
+    """Those of ``expressions`` in which ``mistakes`` finds none."""
+    return {
+        attribute: expression
+        for attribute, expression in expressions.items()
+        if not any(mistakes({attribute: expression}, parameters, has_result=has_result))
+    }
+
+
+def _names(expressions: Mapping[str, str], bounds: CapturePlan, parameters: Parameters) -> tuple[str, ...]:
+    """The parameters that ``expressions`` read, in their order; what is redacted is not read."""
+    read = {
+        name
+        for attribute, text in expressions.items()
+        if not _is_redacted(attribute, text, bounds)
+        for name in names_in(text)
+    }
+    return tuple(name for name in parameters.names if name in read and name != RESULT)
+
+
+def _is_redacted(attribute: str, expression: str, bounds: CapturePlan) -> bool:
+    """Whether the attribute's name, or any name or key that the expression reads, is one that stays here."""
+    words = {attribute, *names_in(expression)}
+    for node in ast.walk(ast.parse(expression, mode="eval")):
+        if isinstance(node, ast.Attribute):
+            words.add(node.attr)
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            words.add(str(node.slice.value))
+    return any(is_redacted(word, bounds) for word in words)
+
+
+def _compile(
+    expressions: Mapping[str, str], bounds: CapturePlan, names: tuple[str, ...], where: str
+) -> Callable[..., None]:
+    """A function ``(attributes, *names)``; its own names begin with ``own``, which no parameter does."""
+    own = "_erni_"
+    while any(name.startswith(own) for name in names):
+        own = f"_{own}"
+    plain: list[str] = []
+    guarded: list[str] = []
+    for attribute, text in expressions.items():
+        store = f"{own}attributes[{attribute!r}] = "
+        if _is_redacted(attribute, text, bounds):
+            plain.append(f"    {store}{REDACTED!r}")
+        elif text in names:
+            plain += _stored(text, store, own, f"{own}aside({own}attributes, {attribute!r}, {text})", bounds.max_length)
+        else:
+            guarded += _guarded(_calling_ours(text, own), store, own, attribute, bounds.max_length)
+    lines = [f"def {own}capture({', '.join((f'{own}attributes', *names))}, /):", *plain]
+    if guarded:
+        lines += [f"    {own}before, {own}thread.at_work = {own}thread.at_work, True", "    try:"]
+        lines += [*guarded, "    finally:", f"        {own}thread.at_work = {own}before"]
+    namespace = {
+        "__name__": __name__,
+        f"{own}thread": thread,
+        f"{own}clean": partial(clean, most=bounds.max_length),
+        f"{own}aside": partial(_aside, bounds.max_length, where),
+        f"{own}failed": partial(_failed, where),
+        f"{own}BaseException": BaseException,
+        **{own + name: vars(builtins)[name] for name in CALLS},
+    }
+    exec(compile("\n".join(lines), "<erni_run capture>", "exec"), namespace)  # noqa: S102  # written here, out of checked expressions
+    capture: Callable[..., None] = namespace[f"{own}capture"]
+    return capture
+
+
+def _stored(name: str, store: str, own: str, otherwise: str, most: int) -> list[str]:
+    """Lines that store the variable ``name``: at once, if it needs no work."""
+    return [
+        f"    {own}kind = {own}type({name})",
+        f"    if {own}kind is {own}str and {own}len({name}) <= {most} and {name}.isascii():",
+        f"        {store}{name}",
+        f"    elif {own}kind is {own}int and {-INT64} <= {name} < {INT64}:",
+        f"        {store}{name}",
+        f"    elif {own}kind is {own}bool or {own}kind is {own}float:",
+        f"        {store}{name}",
+        "    else:",
+        f"        {otherwise}",
+    ]
+
+
+def _guarded(expression: str, store: str, own: str, attribute: str, most: int) -> list[str]:
+    """Lines that store what ``expression`` comes to, or count that it raises."""
+    value = f"{own}value"
+    return [
+        "        try:",
+        f"            {value} = {expression}",
+        *(f"        {line}" for line in _stored(value, store, own, f"{store}{own}clean({value})", most)),
+        f"        except {own}BaseException as {own}error:",
+        f"            {own}failed({attribute!r}, {own}error)",
+    ]
+
+
+def _calling_ours(expression: str, own: str) -> str:
+    """``expression`` with the functions that it calls under our names: a parameter may be called ``type``."""
+    tree = ast.parse(expression, mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            node.func.id = own + node.func.id
+    return ast.unparse(tree)
+
+
+def _aside(most: int, where: str, attributes: dict[str, Any], attribute: str, value: Any) -> None:
+    """Store ``value``, whose ``str()`` may run code of the application's."""
+    before, thread.at_work = thread.at_work, True
+    try:
+        attributes[attribute] = clean(value, most)
+    except BaseException as error:  # whatever the application's code raises
+        _failed(where, attribute, error)
+    finally:
+        thread.at_work = before
+
+
+def _failed(where: str, attribute: str, error: BaseException) -> None:
+    """Count what the expression has raised; what a signal's handler has raised meanwhile goes on its way."""
+    if isinstance(error, KeyboardInterrupt) or is_a_signal_handlers(error):
+        raise error
+    failed[where] += 1
+    say_once(f"{where or 'capture'}: {attribute!r} is left out where its expression fails: {describe(error)}")

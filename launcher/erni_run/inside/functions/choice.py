@@ -1,0 +1,92 @@
+"""Several spans on one function, of which the receiver's class chooses: an inherited method that is named through more
+than one class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from erni_run.inside.functions.trampoline import Around
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is put around calls whose receiver is an ``only``, a class; None stands for every receiver."""
+
+    only: type | None
+    around: Around
+
+
+def choose(options: list[Option], receiver: tuple[str, ...]) -> Around:
+    """One set of hooks for all ``options``, the most special class first. ``receiver`` names the parameter that holds
+    the receiver. All shapes are alike but for the parameters that they name.
+    """
+    if len(options) == 1:
+        return options[0].around
+    ordered = sorted(options, key=lambda option: -len(option.only.__mro__) if option.only else 0)
+    choice = _Choice(ordered)
+    shapes = [option.around.shape for option in ordered]
+    shape = replace(
+        shapes[0],
+        entry=(*receiver, *(name for shape in shapes for name in shape.entry)),
+        exit=tuple(name for shape in shapes for name in shape.exit),
+        takes_result=any(shape.takes_result for shape in shapes),
+    )
+    return Around({name: getattr(choice, name) for name in options[0].around.hooks}, shape)
+
+
+class _Choice:
+    """Hooks that hand on to those of the option that was chosen. A state is that option and its own state."""
+
+    def __init__(self, options: list[Option]) -> None:
+        self._options = options
+
+    def enter(self, receiver: Any, *entry: Any) -> Any:
+        return self._start("enter", receiver, entry)
+
+    def leave(self, state: Any, result: Any = None, *exit_: Any) -> Any:
+        return self._last("leave", state, result, exit_)
+
+    def fail(self, state: Any) -> None:
+        self._hand_on("fail", state)
+
+    def begin(self, receiver: Any, *entry: Any) -> Any:
+        return self._start("begin", receiver, entry)
+
+    def resume(self, state: Any) -> Any:
+        return self._hand_on("resume", state)
+
+    def pause(self, state: Any, token: Any) -> None:
+        self._hand_on("pause", state, token)
+
+    def finish(self, state: Any, result: Any = None, *exit_: Any) -> None:
+        self._last("finish", state, result, exit_)
+
+    def abort(self, state: Any) -> None:
+        self._hand_on("abort", state)
+
+    def _start(self, hook: str, receiver: Any, entry: tuple[Any, ...]) -> Any:
+        start = 0
+        for option in self._options:
+            end = start + len(option.around.shape.entry)
+            if option.only is None or is_for(receiver, option.only):
+                return option, option.around.hooks[hook](*entry[start:end])
+            start = end
+        return self._options[0], None
+
+    def _last(self, hook: str, state: Any, result: Any, exit_: tuple[Any, ...]) -> Any:
+        option, inner = state
+        if not option.around.shape.takes_result:
+            return option.around.hooks[hook](inner, result)
+        start = sum(len(other.around.shape.exit) for other in self._options[: self._options.index(option)])
+        return option.around.hooks[hook](inner, result, *exit_[start : start + len(option.around.shape.exit)])
+
+    def _hand_on(self, hook: str, state: Any, *more: Any) -> Any:
+        option, inner = state
+        return option.around.hooks[hook](inner, *more)
+
+
+def is_for(receiver: Any, only: type) -> bool:
+    """Whether a method that was called on ``receiver``, an object or a class, is one of ``only``."""
+    return issubclass(receiver, only) if isinstance(receiver, type) else isinstance(receiver, only)

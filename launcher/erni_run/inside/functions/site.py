@@ -1,0 +1,112 @@
+"""What one entry of tracing.toml means for one function: the name and attributes of its spans, and the hooks."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import CodeType
+from typing import Any
+
+from erni_run.inside.functions.capture import Captures, compile_captures, mistakes, sound
+from erni_run.inside.functions.probe import Probe, Site
+from erni_run.inside.functions.redact import redact
+from erni_run.inside.functions.source import Parameters, Shape, has_steps
+from erni_run.inside.functions.trampoline import Around, Hooks
+from erni_run.plan import CapturePlan, SpanPlan
+
+_NAMED_BY_FUNCTION = frozenset({"code.function.name", "function.name"})
+
+
+@dataclass(frozen=True)
+class Wish:
+    """``span`` for the function ``qualname`` of ``module``; ``only`` restricts an inherited method to calls whose
+    receiver, the parameter in ``receiver``, is of that class. ``where`` and ``line`` are the entry's place.
+    """
+
+    span: SpanPlan
+    capture: CapturePlan
+    module: str
+    qualname: str
+    only: type | None = None
+    receiver: tuple[str, ...] = ()
+    where: str = field(default="", compare=False)
+
+    @property
+    def line(self) -> int:
+        """The entry's line, 0 for a decorator."""
+        return self.span.line
+
+    @property
+    def essence(self) -> Wish:
+        """What makes a difference to the spans: neither the entry's target nor its line does."""
+        return replace(self, span=replace(self.span, target="", line=0))
+
+    def renewed(self, span: SpanPlan, capture: CapturePlan, where: str) -> Wish:
+        """The same function by a newer plan."""
+        return replace(self, span=span, capture=capture, where=where)
+
+
+def around(wish: Wish, code: CodeType, *, is_portable: bool = False) -> Around:
+    """The hooks that ``wish`` asks for, for functions with ``code``."""
+    captures = _captures(wish, Parameters.of(code), has_result=_has_result(code))
+    shape = Shape(
+        entry=(*(wish.receiver if wish.only else ()), *captures.entry),
+        exit=captures.exit,
+        takes_result=captures.at_exit is not None,
+        in_context=wish.span.mode == "context",
+        is_current=wish.span.current,
+        is_portable=is_portable,
+    )
+    return Around(_hooks(wish, captures, has_steps=has_steps(code, shape)), shape)
+
+
+def hooks_without_code(wish: Wish) -> Hooks:
+    """The hooks for a callable that has no Python code: of what it is given nothing is known by name."""
+    return _hooks(wish, _captures(wish, _NOTHING, has_result=True), has_steps=False)
+
+
+def wrong_captures(wish: Wish, code: CodeType | None) -> Iterator[str]:
+    """What ``wish`` cannot capture of functions with ``code``, None if there is none."""
+    if code is None:
+        yield from mistakes(wish.span.capture, _NOTHING)
+    else:
+        yield from mistakes(wish.span.capture, Parameters.of(code), has_result=_has_result(code))
+
+
+_NOTHING = Parameters((), (), None, (), None)
+
+
+def _has_result(code: CodeType) -> bool:
+    return not code.co_flags & inspect.CO_ASYNC_GENERATOR
+
+
+def _captures(wish: Wish, parameters: Parameters, *, has_result: bool) -> Captures:
+    expressions = sound(wish.span.capture, parameters, has_result=has_result)
+    return compile_captures(expressions, wish.capture, parameters, wish.where)
+
+
+def _hooks(wish: Wish, captures: Captures, *, has_steps: bool) -> Hooks:
+    owner, _, name = wish.qualname.rpartition(".")
+    words = {"module": wish.module, "class": owner, "function": name, "qualname": wish.qualname}
+    span = wish.span
+    site = Site(
+        name=_fill(span.name or "{qualname}", words),
+        kind=span.kind,
+        attributes={
+            key: redact(key, _fill(str(value), words) if key in _NAMED_BY_FUNCTION else value, wish.capture)
+            for key, value in span.attributes.items()
+        },
+        cancelled=span.cancelled,
+        ignore=frozenset(span.ignore),
+        record_exceptions=wish.capture.exceptions,
+        only=wish.only,
+        captures=captures if captures.expressions else None,
+    )
+    return Probe(site).hooks(has_steps)
+
+
+def _fill(text: str, words: Mapping[str, str]) -> Any:
+    for word, value in words.items():
+        text = text.replace(f"{{{word}}}", value)
+    return text
