@@ -185,7 +185,7 @@ PROGRAMS: dict[str, tuple[str, str, str]] = {
     ),
     "function within a function": (
         'target = "kit:outer.<locals>.within"',
-        "within, _ = kit.outer(1); print(within(2), within.__qualname__, kit.made_before(5), kit.local_before.method())",
+        "within, _ = kit.outer(1); print(within(2), within.__qualname__, kit.made_before(5))",
         "outer.<locals>.within inner<outer.<locals>.within outer.<locals>.within inner<outer.<locals>.within",
     ),
     "method of a class within a function": (
