@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Stamp = tuple[int, int, int]
 
-_QUIET = 0.1  # seconds that a file must have been left alone
+_QUIET = 0.05  # seconds that a file must have been left alone
 _LIVE = frozenset({"config", "digest", "command", "capture", "sampling", "spans"})
 
 
