@@ -34,7 +34,7 @@ def drain(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
     if not any(standing.destination == ours for standing in _survey(plan)):
         print(f"nothing waits for {ours}")
         return 0
-    courier = Courier(plan.export, plan.spool, ())
+    courier = Courier(plan.export, plan.spool)
     courier.drain(time.monotonic() + options.timeout)
     return _report(plan, ours, courier)
 

@@ -15,8 +15,9 @@ from erni_run.inside.delivery.folder import is_mappable
 from erni_run.inside.delivery.intake import Intake
 from erni_run.inside.delivery.journal import Journal, Remains
 from erni_run.inside.delivery.request import Batch, join, split
-from erni_run.inside.delivery.sender import Outcome, Sender
+from erni_run.inside.delivery.sender import Connect, Outcome, Sender
 from erni_run.inside.delivery.spool import Blob, Holding, Spool
+from erni_run.inside.delivery.transport import open_transport
 from erni_run.inside.notice import describe, say_once
 from erni_run.plan import ExportPlan, SpoolPlan
 
@@ -32,7 +33,13 @@ _MOST_IN_MEMORY = 1 << 20  # bytes; more of it goes to the disk while the collec
 class Courier:
     """Works in one thread at a time, which holds ``lock``; ``intake`` is for all."""
 
-    def __init__(self, export: ExportPlan, plan: SpoolPlan, watchers: Sequence[Watcher]) -> None:
+    def __init__(
+        self,
+        export: ExportPlan,
+        plan: SpoolPlan,
+        watchers: Sequence[Watcher] = (),
+        connect: Connect = open_transport,
+    ) -> None:
         self._export = export
         self._plan = plan
         self._watchers = watchers
@@ -46,7 +53,7 @@ class Courier:
         self.lock = threading.Lock()
         self.until = math.inf
         self.intake = Intake(self._tally, self._open_journal, self._overflown)
-        self.sender = Sender(export, self._keep_rejected)
+        self.sender = Sender(export, self._keep_rejected, connect)
         self.bulletin = Bulletin(export.endpoint.partition("?")[0], "in memory")  # a query may hold a key
 
     def open_spool(self) -> None:
@@ -164,6 +171,8 @@ class Courier:
     def _settle_memory(self, outcome: Outcome) -> None:
         self.intake.memory.put_back(outcome.records)
         self._settle(outcome, self._tally)
+        if self._holding is not None:
+            self._holding.advance(self._holding.account.mark)
 
     def _send(self, batch: Batch) -> Outcome:
         return self.sender.send(batch, self._timeout)

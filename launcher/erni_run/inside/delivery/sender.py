@@ -10,9 +10,11 @@ from erni_run.inside import forks
 from erni_run.inside.delivery.account import Tally
 from erni_run.inside.delivery.breaker import Breaker
 from erni_run.inside.delivery.request import Batch, Record, halves, split
-from erni_run.inside.delivery.transport import Answer, Transport, open_transport
+from erni_run.inside.delivery.transport import Answer, Transport
 from erni_run.inside.notice import describe
 from erni_run.plan import ExportPlan
+
+Connect = Callable[[ExportPlan], Transport]
 
 _MOST_REQUESTS = 64  # for one batch
 _CODE = re.compile(r"HTTP \d+|[\w-]{1,32}")
@@ -36,10 +38,11 @@ class Outcome:
 
 
 class Sender:
-    """Speaks to the collector of ``plan``; ``keep_rejected`` gets each part that it refuses for good."""
+    """Speaks to the collector of ``plan`` by way of ``connect``; ``keep_rejected`` gets what it refuses for good."""
 
-    def __init__(self, plan: ExportPlan, keep_rejected: Callable[[Batch], None]) -> None:
+    def __init__(self, plan: ExportPlan, keep_rejected: Callable[[Batch], None], connect: Connect) -> None:
         self._plan = plan
+        self._connect = connect
         self._keep_rejected = keep_rejected
         self._transport: Transport | None = None
         self._is_worth_halving = True
@@ -80,7 +83,7 @@ class Sender:
         try:
             if self._transport is None:
                 with forks.late_import():
-                    self._transport = open_transport(self._plan)
+                    self._transport = self._connect(self._plan)
             return self._transport.send(request, timeout)
         except Exception as error:  # e.g. a certificate file that does not exist
             return Answer(reason=describe(error))

@@ -1,0 +1,268 @@
+"""The journal and the spool against a model: whatever processes, disks and collectors do, every span is accounted for.
+
+Processes are couriers within this one. They die at any line of ours, as by SIGKILL, and leave files and locks as they
+are; others go on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+import os
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from erni_run.inside.delivery.courier import Courier
+from erni_run.inside.delivery.request import head, split
+from erni_run.inside.delivery.spool import Blob
+from erni_run.inside.delivery.survey import Standing, survey
+from erni_run.inside.delivery.transport import Answer
+from erni_run.plan import ExportPlan, SpoolPlan
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+EXPORT = ExportPlan(endpoint="http://collector:4318/v1/traces", protocol="http/protobuf")
+HEADS = [head(b"\n\x05\n\x03one", "", b"\n\x01s", "https://schema"), head(b"\n\x05\n\x03two", "", b"\n\x01t", "")]
+FULL_DISK = 40_000
+"""Bytes: no segment can be made then, and no large blob."""
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Backend:
+    """A collector that does as it is told. ``arrived`` counts how often each span came and was taken."""
+
+    def __init__(self) -> None:
+        self.arrived: Counter[bytes] = Counter()
+        self.mode = "healthy"
+
+    def send(self, request: bytes, timeout: float, *, gzipped: bool = False) -> Answer:
+        spans = [Span.FromString(bytes(record.span)) for record in split(request)]
+        if self.mode == "away":
+            return Answer(reason="connection refused")
+        if self.mode == "small" and len(spans) > 3:
+            return Answer(too_large=True, reason="HTTP 413")
+        if self.mode == "picky" and any(span.name == "poison" for span in spans):
+            return Answer(refused=True, reason="HTTP 400 Bad Request")
+        self.arrived.update(span.span_id for span in spans)
+        if self.mode == "mute":
+            return Answer(reason="timed out")
+        return Answer(delivered=True)
+
+
+class Process:
+    """One courier with what it has recorded."""
+
+    def __init__(self, plan: SpoolPlan, backend: Backend) -> None:
+        self.courier = Courier(EXPORT, plan, connect=lambda _: backend)
+
+    def end(self, count: int, size: int, name: str, number: Iterator[int]) -> list[bytes]:
+        """End ``count`` spans of about ``size`` bytes; their ids."""
+        ids = [next(number).to_bytes(8, "big") for _ in range(count)]
+        for span_id in ids:
+            span = Span(span_id=span_id, name=name, trace_state="x" * size)
+            assert self.courier.intake.take(HEADS[span_id[-1] % 2], span.SerializeToString())
+        return ids
+
+    def round(self) -> None:
+        self.courier.sender.breaker.succeeded()  # the pause is over
+        self.courier._next_adoption = 0.0  # and it is time to look around
+        self.courier.round()
+
+    def die(self) -> None:
+        """As the kernel does it: descriptors are closed, mappings are gone, files stay."""
+        self.courier.abandon()
+        for held in (self.courier._holding, self.courier._inherited):
+            if held is not None:
+                held.folder.close()
+        if self.courier._spool is not None:
+            self.courier._spool.destination.close()
+
+
+@contextlib.contextmanager
+def killed_after(lines: int) -> Iterator[None]:
+    """Raise Killed after so many lines of ours."""
+    left = itertools.count(lines, -1)
+
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
+        if "/delivery/" not in frame.f_code.co_filename:
+            return None
+        if event == "line" and next(left) <= 0:
+            raise Killed
+        return trace
+
+    before = sys.gettrace()
+    gc.disable()  # what it runs is not ours to interrupt
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+        gc.enable()
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond a little: EFBIG, which stands for ENOSPC, EROFS and EIO."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_DISK, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class Model(RuleBasedStateMachine):
+    """Up to three processes at a time, one spool, one collector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="erni-run-"))
+        self.plan = SpoolPlan(path=str(self.folder / "spool"))
+        self.backend = Backend()
+        self.number = itertools.count(1)
+        self.ended: set[bytes] = set()
+        self.processes: list[Process] = []
+        self.in_memory: dict[int, set[bytes]] = {}
+        self.uncertain = 0  # spans that may be counted twice, or be lost with a damaged file or a full disk
+        self.is_full = False
+
+    @precondition(lambda self: len(self.processes) < 3)
+    @rule()
+    def start(self) -> None:
+        self.processes.append(Process(self.plan, self.backend))
+
+    @precondition(lambda self: self.processes)
+    @rule(
+        index=st.integers(0, 2),
+        count=st.integers(1, 12),
+        size=st.sampled_from([10, 3000, 190_000]),
+        name=st.sampled_from(["work", "work", "poison"]),
+    )
+    def end_spans(self, index: int, count: int, size: int, name: str) -> None:
+        process = self.processes[index % len(self.processes)]
+        self.ended.update(process.end(count, size, name, self.number))
+
+    @precondition(lambda self: self.processes)
+    @rule(index=st.integers(0, 2))
+    def round(self, index: int) -> None:
+        self.processes[index % len(self.processes)].round()
+
+    @precondition(lambda self: self.processes)
+    @rule(index=st.integers(0, 2))
+    def round_on_a_full_disk(self, index: int) -> None:
+        with full_disk():
+            self.processes[index % len(self.processes)].round()
+
+    @rule(mode=st.sampled_from(["healthy", "healthy", "away", "away", "small", "picky", "mute"]))
+    def change_the_collector(self, mode: str) -> None:
+        self.backend.mode = mode
+
+    @precondition(lambda self: self.processes)
+    @rule(index=st.integers(0, 2))
+    def kill(self, index: int) -> None:
+        self._bury(self.processes.pop(index % len(self.processes)))
+
+    @precondition(lambda self: self.processes)
+    @rule(index=st.integers(0, 2), lines=st.integers(1, 3000))
+    def kill_at_work(self, index: int, lines: int) -> None:
+        process = self.processes.pop(index % len(self.processes))
+        with contextlib.suppress(Killed), killed_after(lines):
+            process.round()
+        self._bury(process)
+
+    def _bury(self, process: Process) -> None:
+        """What was in memory is gone, and nobody is left to count it."""
+        memory = process.courier.intake.memory
+        lost = {Span.FromString(bytes(r.span)).span_id for r in (*memory.in_hand, *memory._records)}
+        self.ended -= lost - set(self.backend.arrived)
+        self.uncertain += len(lost)
+        process.die()
+
+    @precondition(lambda self: self.processes)
+    @rule(index=st.integers(0, 2))
+    def leave(self, index: int) -> None:
+        self.processes.pop(index % len(self.processes)).courier.leave()
+
+    @rule(what=st.binary(max_size=20), where=st.integers(0, 5))
+    def somebody_leaves_a_file(self, what: bytes, where: int) -> None:
+        folders = [self.folder / "spool", *(self.folder / "spool").rglob("*-*")]
+        folder = folders[where % len(folders)]
+        if folder.is_dir():
+            (folder / "00000000000000000001-j1.otlp.gz").write_bytes(what)
+            (folder / "core").write_bytes(what)
+
+    @rule(hours=st.integers(-20, 40))
+    def clock_jumps(self, hours: int) -> None:
+        for path in self._blobs():
+            blob = Blob.of(path.name)
+            assert blob is not None
+            stamp = time.time_ns() - hours * 3600 * 10**9
+            with contextlib.suppress(FileNotFoundError):
+                path.rename(path.with_name(f"{stamp:020d}{path.name[20:]}"))
+
+    def _blobs(self) -> list[Path]:
+        return [
+            path for path in self.folder.rglob("*.otlp.gz") if Blob.of(path.name) and path.parent.name != "rejected"
+        ]
+
+    @invariant()
+    def each_process_accounts_for_its_spans(self) -> None:
+        for process in self.processes:
+            counts = process.courier.counts
+            settled = counts.delivered + sum(counts.rejected.values()) + sum(counts.dropped.values())
+            assert counts.ended == settled + counts.pending
+
+    def teardown(self) -> None:
+        try:
+            self._everything_arrives_in_the_end()
+        finally:
+            for process in self.processes:
+                process.die()
+            shutil.rmtree(self.folder)
+
+    def _everything_arrives_in_the_end(self) -> None:
+        self.backend.mode = "healthy"
+        for process in self.processes:
+            process.round()
+            process.courier.leave()
+        self.processes = [Process(self.plan, self.backend)]
+        self.ended.update(self.processes[0].end(1, 10, "work", self.number))
+        for _ in range(200):
+            self.processes[0].round()
+            if self._standing().pending == 0:
+                break
+        standing = self._standing()
+        assert standing.pending == 0
+        lost = self.ended - set(self.backend.arrived)
+        tally = standing.tally
+        assert len(lost) <= tally.lost + self.uncertain
+        if not self.uncertain:
+            assert tally.settled == len(self.ended), (tally.as_json(), len(self.ended))
+
+    def _standing(self) -> Standing:
+        (standing,) = survey(self.plan.path)
+        return standing
+
+
+def test_every_span_is_accounted_for_whatever_happens() -> None:
+    examples = int(os.environ.get("ERNI_RUN_EXAMPLES", "40"))
+    run_state_machine_as_test(
+        Model,
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
