@@ -10,17 +10,19 @@ import contextlib
 import gc
 import itertools
 import os
+import random
 import resource
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
 from erni_run.inside.delivery.courier import Courier
 from erni_run.inside.delivery.request import head, split
 from erni_run.inside.delivery.spool import Blob
@@ -93,8 +95,8 @@ class Process:
 
 
 @contextlib.contextmanager
-def killed_after(lines: int) -> Iterator[None]:
-    """Raise Killed after so many lines of ours."""
+def killed_after(lines: int) -> Iterator[Iterator[int]]:
+    """Raise Killed after so many lines of ours; what is yielded counts down to that."""
     left = itertools.count(lines, -1)
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
@@ -108,7 +110,7 @@ def killed_after(lines: int) -> Iterator[None]:
     gc.disable()  # what it runs is not ours to interrupt
     sys.settrace(trace)
     try:
-        yield
+        yield left
     finally:
         sys.settrace(before)
         gc.enable()
@@ -256,6 +258,80 @@ class Model(RuleBasedStateMachine):
     def _standing(self) -> Standing:
         (standing,) = survey(self.plan.path)
         return standing
+
+
+def spill(process: Process, backend: Backend) -> None:
+    backend.mode = "away"
+    process.round()
+
+
+def deliver(process: Process, backend: Backend) -> None:
+    backend.mode = "healthy"
+    process.round()
+
+
+def halve(process: Process, backend: Backend) -> None:
+    backend.mode = "small"
+    process.round()
+
+
+def leave(process: Process, backend: Backend) -> None:
+    process.courier.leave()
+
+
+SCENES: dict[str, tuple[list[Callable[[Process, Backend], None]], Callable[[Process, Backend], None]]] = {
+    "full segments go to disk": ([], spill),
+    "what is new is delivered": ([], deliver),
+    "blobs are delivered": ([spill], deliver),
+    "blobs are halved": ([spill], halve),
+    "nothing is left": ([deliver], leave),
+    "much is left": ([spill], leave),
+}
+DEATHS = int(os.environ.get("ERNI_RUN_DEATHS", "12"))
+"""In how many lines of each scene the process dies."""
+
+
+def play(folder: Path, scene: str, lines: int) -> int:
+    """A process that dies after so many lines of its last act, unless that is shorter, and one that finds what it has
+    left. How many lines were left to it.
+    """
+    folder.mkdir()
+    before, act = SCENES[scene]
+    backend, number = Backend(), itertools.count(1)
+    plan = SpoolPlan(path=str(folder / "spool"))
+    process = Process(plan, backend)
+    ended = process.end(1, 10, "work", number)
+    process.round()
+    ended += process.end(9, 190_000, "work", number)
+    for step in before:
+        step(process, backend)
+    with contextlib.suppress(Killed), killed_after(lines) as left:
+        act(process, backend)
+    assert process.courier.intake.memory.pending == 0, "which would be lost"
+    process.die()
+    backend.mode = "healthy"
+    heir = Process(plan, backend)
+    ended += heir.end(1, 10, "work", number)
+    for _ in range(20):
+        heir.round()
+    heir.courier.leave()
+    (standing,) = survey(plan.path)
+    assert set(backend.arrived) == set(ended)
+    assert (standing.pending, standing.tally.settled, standing.tally.lost) == (0, len(ended), 0)
+    assert not list(folder.rglob("*.tmp"))
+    return next(left)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("scene", SCENES)
+def test_process_that_dies_at_any_line_is_taken_over(tmp_path: Path, scene: str) -> None:
+    folders = (tmp_path / str(number) for number in itertools.count())
+    longest = 1_000_000
+    length = longest - play(next(folders), scene, longest)
+    for lines in sorted(random.sample(range(length), min(DEATHS, length))):
+        folder = next(folders)
+        play(folder, scene, lines)
+        shutil.rmtree(folder)
 
 
 def test_every_span_is_accounted_for_whatever_happens() -> None:

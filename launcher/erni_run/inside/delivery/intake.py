@@ -26,13 +26,13 @@ class Intake:
     def __init__(
         self, tally: Tally, open_journal: Callable[[], Journal | None], on_overflow: Callable[[list[bytes]], None]
     ) -> None:
-        self.ended = 0
         self.memory = Memory()
         self.journal: Journal | None = None
         self._tally = tally
         self._open_journal = open_journal
         self._on_overflow = on_overflow
-        self._is_open = self._is_closed = False
+        self._refused = 0
+        self._is_open = self._is_closed = self._is_put = False
         self._lock = threading.RLock()
         self._is_busy = False
         self._waiting: deque[tuple[Head, bytes]] = deque()
@@ -45,19 +45,32 @@ class Intake:
             if self._is_busy:
                 self._waiting.append((head, span))
                 return True
-            self._is_busy = True
-            try:
-                self._put(head, span)
-                while self._waiting:
-                    self._put(*self._waiting.popleft())
-            finally:
-                self._is_busy = False
+            self._put_alone(head, span)
+            while self._waiting and not self._is_busy:
+                self._put_alone(*self._waiting.popleft())
             return True
+
+    def _put_alone(self, head: Head, span: bytes) -> None:
+        self._is_busy = True
+        self._is_put = False
+        try:
+            self._put(head, span)
+        except BaseException:
+            if not self._is_put:  # a signal handler has raised; the next span takes this one along
+                self._waiting.append((head, span))
+            raise
+        finally:
+            self._is_busy = False
+
+    @property
+    def ended(self) -> int:
+        """How many spans have come in."""
+        return (self.journal.appended if self.journal is not None else 0) + self.memory.appended + self._refused
 
     def refuse(self, reason: str) -> None:
         """Count a span that came in and cannot be taken."""
         with self._lock:
-            self.ended += 1
+            self._refused += 1
             self._tally.drop(1, reason)
 
     def _put(self, head: Head, span: bytes) -> None:
@@ -70,7 +83,7 @@ class Intake:
             if gone:
                 self._tally.drop(len(gone), "memory full")
                 self._on_overflow(gone)
-        self.ended += 1
+        self._is_put = True
 
     def close(self) -> Journal | None:
         """Take nothing more. The journal, if there is one."""

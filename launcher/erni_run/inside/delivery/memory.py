@@ -20,6 +20,7 @@ class Memory:
         self._records: deque[Record] = deque()
         self._added = self._removed = 0  # bytes; each is written by one side alone
         self.appended = self.settled = 0
+        self.appended = 0
         self.in_hand: tuple[Record, ...] = ()
 
     @property
@@ -37,6 +38,7 @@ class Memory:
         gone: list[bytes] = []
         self._records.append(Record(head, span))
         self._added += len(span)
+        self.appended += 1
         while self.used > self._capacity:
             try:
                 oldest = self._records.popleft()
