@@ -289,10 +289,12 @@ class Span(Current, SdkSpan):
 
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """See ``opentelemetry.trace.Span.set_status``: OK is final, and UNSET changes nothing."""
-        is_final = self._status.status_code is StatusCode.OK
+        if self._end_time is not None or self._status.status_code is StatusCode.OK:
+            return
         if isinstance(status, StatusCode):
-            status = Status(status, description if status is StatusCode.ERROR else None)
-        if self._end_time is None and not is_final and status.status_code is not StatusCode.UNSET:
+            has_description = status is StatusCode.ERROR and isinstance(description, str)
+            status = Status(status, description if has_description else None)  # which would log what it does not take
+        if isinstance(status, Status) and status.status_code is not StatusCode.UNSET:
             self._rarely().status = status
 
     def record_exception(
