@@ -61,8 +61,8 @@ def _put_clean(attributes: dict[str, Any], key: str, value: Any, most: int | Non
 def _clean_mapping(mapping: Mapping[Any, Any], longest: int | None) -> dict[str, Any]:
     cleaned = {}
     for key, value in mapping.items():
-        name = key if isinstance(key, str) else _text(key) if key else ""
-        if name:
+        name = (key if isinstance(key, str) else _text(key)) if key else None
+        if name is not None:
             cleaned[name] = clean(value, longest)
     return cleaned
 
