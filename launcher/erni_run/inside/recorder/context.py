@@ -46,7 +46,7 @@ class _LazyContext(_RuntimeContext):
 
     def get_current(self) -> Context:
         value = current.get()
-        return value if isinstance(value, Context) else value.as_context()
+        return value.as_context() if isinstance(value, Current) else value  # anything can have been attached
 
 
 def install() -> None:

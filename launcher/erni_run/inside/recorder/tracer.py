@@ -16,7 +16,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from erni_run.inside.forks import process
-from erni_run.inside.recorder.context import SPAN_KEY, current
+from erni_run.inside.recorder.context import SPAN_KEY, Current, current
 from erni_run.inside.recorder.ids import random_bits
 from erni_run.inside.recorder.span import Span, Template, Trace, Unsampled
 
@@ -70,9 +70,7 @@ class Tracer(SdkTracer):
         def start() -> Any:
             base = get()
             kind = type(base)
-            if kind is Unsampled:
-                return None
-            parent = base if kind is Span else base.get(SPAN_KEY)
+            parent = base if kind is Span or kind is Unsampled else base.get(SPAN_KEY)
             if type(parent) is Span and not recorder.is_watched:
                 local = parent.trace
                 parent_id = parent.span_id
@@ -91,7 +89,8 @@ class Tracer(SdkTracer):
                 if recorder.settlement is not None:
                     recorder.settlement.began(local, name)
             else:
-                return begin(template) if type(parent) is not Unsampled else None
+                has_nothing = type(parent) is Unsampled and recorder.has_own_sampler
+                return None if has_nothing else begin(template)
             span = Span()
             span.trace = local
             span.template = template
@@ -118,7 +117,7 @@ class Tracer(SdkTracer):
         The parent is the current span of ``context``, by default of the current context.
         """
         base: Any = current.get() if context is None else context
-        parent: Any = base.get(SPAN_KEY) if isinstance(base, Context) else base
+        parent: Any = base if isinstance(base, Current) else base.get(SPAN_KEY)
         recorder = self.recorder
         span: Any
         if not recorder.has_own_sampler:
@@ -135,7 +134,8 @@ class Tracer(SdkTracer):
             if attributes and recorder.has_own_sampler:
                 span.set_attributes(attributes)
             for link in links or ():
-                span.add_link(link.context, link.attributes)
+                if link:
+                    span.add_link(link.context, link.attributes)
             if start_time is not None:
                 span._start_time = start_time
             if recorder.processors:
@@ -192,7 +192,7 @@ class Tracer(SdkTracer):
         span_id = recorder.new_span_id()
         state = result.trace_state if result.trace_state is not None else DEFAULT_TRACE_STATE
         local = Trace(trace_id, random | result.decision.is_sampled(), state, process.generation, span_id)
-        base = base if isinstance(base, Context) else base.base
+        base = base.base if isinstance(base, Current) else base
         if not result.decision.is_recording():
             return _unsampled(local.context(span_id), base)
         span = _new(template, local, above.span_id if above is not None else 0, span_id)
