@@ -13,6 +13,7 @@ from typing import Any
 PLAIN = frozenset({bool, int, float, bytes, NoneType})
 """Types whose values are taken as they are."""
 
+_GONE = object()
 _PLAIN_BASES = (bool, int, float, bytes, NoneType)
 
 
@@ -50,11 +51,10 @@ def put_all(attributes: dict[str, Any], more: Mapping[Any, Any], most: int | Non
 
 def _put_clean(attributes: dict[str, Any], key: str, value: Any, most: int | None) -> int:
     attributes.pop(key, None)
-    dropped = 0
-    if most is not None and len(attributes) >= most:
-        del attributes[next(iter(attributes))]
-        dropped = 1
     attributes[key] = value
+    dropped = 0
+    while most is not None and len(attributes) > most:
+        dropped += attributes.pop(tuple(attributes)[0], _GONE) is not _GONE  # another thread may have been quicker
     return dropped
 
 

@@ -245,7 +245,8 @@ class Span(Current, SdkSpan):
             limits = self.template.tracer.limits
             dropped = put(self._all_values(), key, value, limits.max_span_attributes, limits.max_span_attribute_length)
             if dropped:
-                self._rarely().dropped_attributes += dropped
+                rare = self._rarely()
+                rare.dropped_attributes += dropped
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """See ``opentelemetry.trace.Span.set_attributes``."""
@@ -255,7 +256,8 @@ class Span(Current, SdkSpan):
                 self._all_values(), attributes, limits.max_span_attributes, limits.max_span_attribute_length
             )
             if dropped:
-                self._rarely().dropped_attributes += dropped
+                rare = self._rarely()
+                rare.dropped_attributes += dropped
 
     def add(self, attributes: dict[str, Any]) -> None:
         """Add ``attributes``, which are clean, whose names the template has not and which are the span's to keep."""
@@ -273,14 +275,16 @@ class Span(Current, SdkSpan):
 
     def _add_event(self, event: Any) -> None:
         rare = self._rarely()
-        rare.dropped_events += _append(rare.events, event, self._limits.max_events)
+        dropped = _append(rare.events, event, self._limits.max_events)
+        rare.dropped_events += dropped
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, Any] | None = None) -> None:
         """See ``opentelemetry.trace.Span.add_link``."""
         if self._end_time is None and context and (context.is_valid or attributes or context.trace_state):
             rare = self._rarely()
             link = Link(context, self._immutable(attributes, self._limits.max_link_attributes))
-            rare.dropped_links += _append(rare.links, link, self._limits.max_links)
+            dropped = _append(rare.links, link, self._limits.max_links)
+            rare.dropped_links += dropped
 
     def update_name(self, name: str) -> None:
         """See ``opentelemetry.trace.Span.update_name``."""
@@ -322,8 +326,9 @@ class Span(Current, SdkSpan):
 
     def end(self, end_time: int | None = None) -> None:
         """See ``opentelemetry.trace.Span.end``."""
-        if self._end_time is None:
-            self._end_time = time_ns() if end_time is None else end_time
+        time = time_ns() if end_time is None else end_time
+        if self._end_time is None:  # no other thread runs between this and the next line
+            self._end_time = time
             self.template.tracer.ended(self)
 
     def __exit__(
@@ -339,18 +344,14 @@ class Span(Current, SdkSpan):
 
     def _all_values(self) -> dict[str, Any]:
         values = self.values
-        if values is None:
-            values = self.values = self._merged()
-        return values
+        return values if values is not None else self.__dict__.setdefault("values", self._merged())  # atomic
 
     def _merged(self) -> dict[str, Any]:
         return {**self.template.attributes, **(self.extra or {})}
 
     def _rarely(self) -> _Rare:
         rare = self.rare
-        if rare is None:
-            rare = self.rare = _Rare()
-        return rare
+        return rare if rare is not None else self.__dict__.setdefault("rare", _Rare())  # atomic
 
     def _immutable(self, attributes: Mapping[str, Any] | None, most: int | None) -> BoundedAttributes:
         values: dict[str, Any] = {}
