@@ -11,7 +11,7 @@ import sys
 from _thread import get_ident  # threading itself is for the application to import
 
 from erni_run.inside import ending  # noqa: F401  # first of all, so that its end is the last of all
-from erni_run.inside.imports import when_imported
+from erni_run.inside.imports import is_glob, when_imported
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside
 
@@ -87,8 +87,17 @@ class _Wiring:
         self.wire_functions()
 
     def wire_functions(self) -> None:
-        self._wait_for(self._text.partition("\n")[0].split())
-        if self._text.split("\n", 3)[2]:
+        patterns = self._text.partition("
+")[0].split()
+        if any(map(_may_be_of_the_standard_library, patterns)):
+            # We need that library ourselves. Loaded in the middle of an import, we would meet modules half executed:
+            # json imports re, and a call after the import of re could not decode the plan.
+            from erni_run.inside.functions import instrument  # noqa: F401  # loaded before it is needed
+
+            self.plan  # noqa: B018  # decoded before it is needed
+        self._wait_for(patterns)
+        if self._text.split("
+", 3)[2]:
             self._when("threading", self._watch)
 
     def _wait_for(self, patterns: Iterable[str]) -> None:
@@ -153,6 +162,11 @@ class _Wiring:
         self._plan = plan
         self._wait_for({span.module for span in plan.spans})
         apply(plan)
+
+
+def _may_be_of_the_standard_library(pattern: str) -> bool:
+    top = pattern.partition(".")[0]
+    return is_glob(top) or top in sys.stdlib_module_names
 
 
 def _attempt(work: Work, module: ModuleType) -> None:
