@@ -34,7 +34,7 @@ def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape, origin
     table = {
         **hooks,
         "original": original,
-        "exc_info": sys.exc_info,
+        "exc_info": _thrown,
         "first": _first_asend,
         "asend": AsyncGeneratorType.asend,
         "StopIteration": StopIteration,
@@ -108,6 +108,16 @@ def _line_table(code: CodeType) -> bytes:
     units = len(code.co_code) // 2
     lengths = [8] * (units // 8) + ([units % 8] if units % 8 else [])
     return b"".join(bytes((0x80 | 13 << 3 | length - 1, 0)) for length in lengths)
+
+
+def _thrown() -> tuple[Any, Any, Any]:
+    """``sys.exc_info()`` of what was thrown into the trampoline at its ``yield``, without the trampoline's entry in the
+    traceback: what is thrown on into the original shall look as if it had been thrown there.
+    """
+    kind, error, traceback = sys.exc_info()
+    if error is not None and traceback is not None:
+        error.__traceback__ = traceback.tb_next
+    return kind, error, traceback
 
 
 def _first_asend(generator: AsyncGeneratorType[Any, Any], value: Any) -> Any:
