@@ -28,7 +28,6 @@ import pytest
 from erni_run.inside.delivery.encoder import encode
 from erni_run.inside.recorder.context import current, install
 from erni_run.inside.recorder.recorder import Recorder
-from erni_run.inside.recorder.span import Span
 from erni_run.plan import SamplingPlan
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -268,7 +267,7 @@ class Inventive(Sampler):
         above = trace.get_current_span(parent_context).get_span_context()
         decision = list(Decision)[(trace_id + len(name) + len(links)) % 3]
         state = above.trace_state.update("ours", "yes") if above.is_valid else TraceState([("ours", "root")])
-        found = {"sampler.kind": kind.name, "a": "the sampler's", **{key: 1 for key in attributes or {}}}
+        found = {"sampler.kind": kind.name, "a": "the sampler's", **dict.fromkeys(attributes or {}, 1)}
         return SamplingResult(decision, found, state)
 
     def get_description(self) -> str:

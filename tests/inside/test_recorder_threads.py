@@ -6,17 +6,13 @@ these places in turn, so that nothing is left to luck.
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from erni_run.inside.recorder.recorder import Recorder
-from erni_run.inside.recorder.sampling import Keeping
-from erni_run.inside.recorder.span import Span
 from erni_run.inside.recorder.tracer import Tracer
-from erni_run.plan import SamplingPlan
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.trace import StatusCode, set_span_in_context

@@ -21,6 +21,34 @@ FIRST = {
 }
 
 
+NEEDED = (
+    "json",
+    "json.decoder",
+    "logging",
+    "threading",
+    "queue",
+    "ssl",
+    "socket",
+    "weakref",
+    "enum",
+    "re",
+    "functools",
+)
+
+
+def test_first_span_does_not_come_in_the_middle_of_an_import(workshop: Workshop, collector: Collector) -> None:
+    """``import asyncio`` makes locks and compiles expressions on its way, when half of it is there."""
+    targets = [f'[[span]]\ntarget = "{module[0]}*{module[1:]}:*"\n' for module in NEEDED]
+    workshop.write("tracing.toml", "".join(targets))
+    workshop.write(
+        "main.py", "import asyncio, threading\nthreading.RLock()\nprint(asyncio.run(asyncio.sleep(0, 'done')))\n"
+    )
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment()}
+    done = workshop.run("erni-run", "python", "main.py", environ=environ)
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+    assert "RLock" in {span.name for span in collector.spans}
+
+
 @pytest.mark.parametrize("case", FIRST)
 def test_target_is_traced_although_its_import_began_elsewhere(
     workshop: Workshop, collector: Collector, case: str

@@ -48,6 +48,17 @@ def is_glob(text: str) -> bool:
     return "*" in text
 
 
+def standard_library_is_half_imported() -> bool:
+    """Whether a module of the standard library is being executed at this moment.
+
+    What is imported meanwhile and needs it meets half of it and fails; and what fails takes with it modules that the
+    first import was counting on.
+    """
+    ours = sys.stdlib_module_names - {"site"}  # site is there while an application's sitecustomize runs
+    names = [name for name in list(sys.modules) if name.partition(".")[0] in ours]
+    return any(is_being_imported(module) for name in names if (module := sys.modules.get(name)) is not None)
+
+
 def is_being_imported(module: ModuleType) -> bool:
     """Whether the code of ``module`` is still running."""
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))

@@ -15,12 +15,14 @@ from erni_run.inside import forks
 from erni_run.inside.functions.capture import Captures
 from erni_run.inside.functions.choice import is_for
 from erni_run.inside.functions.follow import NEVER_FOLLOWED, follow, is_followed
+from erni_run.inside.imports import standard_library_is_half_imported
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import is_the_applications, thread
 
 if TYPE_CHECKING:
     from erni_run.inside.functions.backend import Backend
 
+_has_begun = False
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
 
@@ -184,6 +186,10 @@ class Probe:
         return span
 
     def _start_first(self) -> Any:
+        """The first span makes us import all that recording needs. A call that is too early for that has none."""
+        global _has_begun  # noqa: PLW0603  # a process begins once
+        if not _has_begun and standard_library_is_half_imported():
+            return None
         thread.at_work = True
         try:
             with forks.late_import():
@@ -191,7 +197,9 @@ class Probe:
             self._take(backend(self._site))
         finally:
             thread.at_work = False
-        return self._start()
+        span = self._start()
+        _has_begun = True
+        return span
 
     def _take(self, backend: Backend) -> None:
         self._attach, self._detach, self._get = backend.attach, backend.detach, backend.get
