@@ -1,0 +1,237 @@
+/** @file The trace list: filters, scatter, table, live tail. */
+
+import * as api from "/page/api.js";
+import { say, toast } from "/page/announce.js";
+import { fill, h } from "/page/element.js";
+import * as format from "/page/format.js";
+import { bind } from "/page/keyboard.js";
+import { go, note } from "/page/router.js";
+import { FilterForm } from "/page/list/filters.js";
+import { fromAddress, isFiltered, toAddress, toApi } from "/page/list/query.js";
+import { reconcile, traceRow } from "/page/list/rows.js";
+import { Scatter } from "/page/list/scatter.js";
+import { Tail } from "/page/list/tail.js";
+import { welcome } from "/page/list/welcome.js";
+
+const PAGE_SIZE = 100;
+
+/** @type {import("/page/router.js").View} */
+export async function show(main, place, signal) {
+  const list = new TraceList(fromAddress(place.query), signal);
+  fill(main, list.element);
+  await list.load();
+  list.follow();
+}
+
+class TraceList {
+  constructor(filters, signal) {
+    this.filters = filters;
+    this.signal = signal;
+    /** @type {import("/page/api.js").Summary[]} */
+    this.traces = [];
+    this.cursor = null;
+    /** @type {Set<string>} ids that are marked for comparison */
+    this.marked = new Set();
+    this.form = new FilterForm(filters, (changed) => this.change(changed));
+    this.scatter = new Scatter({ open: (id) => go(`/trace/${id}`), hover: (id) => this.#highlight(id),
+      choose: (range) => this.#choose(range) }, signal);
+    this.body = h("tbody", { role: "rowgroup" });
+    this.head = h("tr", { role: "row" });
+    this.state = h("span", { class: "list-state" });
+    this.tailButton = h("button", { type: "button", class: "tail", on: { click: () => this.tail?.toggle() } });
+    this.compareLink = h("a", { class: "button", hidden: true }, "Compare");
+    this.more = h("button", { type: "button", hidden: true, on: { click: () => this.loadMore() } }, "Load more");
+    this.nothing = h("div", { class: "empty", hidden: true });
+    this.element = this.#frame();
+    this.#bindKeys();
+  }
+
+  #frame() {
+    const clear = h("button", { type: "button", class: "quiet", on: { click: () => this.#clear() } }, "Clear store");
+    return h("div", { class: "list" }, h("h1", { class: "visually-hidden" }, "Traces"), this.form.element,
+      this.scatter.element,
+      h("div", { class: "list-bar" }, this.state, this.compareLink, this.tailButton, clear),
+      h("table", { class: "traces", role: "table", "aria-label": "Traces" },
+        h("thead", { role: "rowgroup" }, this.head), this.body),
+      this.nothing, h("p", { class: "more" }, this.more));
+  }
+
+  /** Fetches the first page of what the filters let through. */
+  async load() {
+    const page = await this.#fetch({});
+    [this.traces, this.cursor] = [page.traces, page.next];
+    await this.#draw();
+    this.form.load(this.signal).catch(() => {}); // without suggestions the filters still filter
+  }
+
+  async loadMore() {
+    const page = await this.#fetch({ cursor: this.cursor });
+    this.cursor = page.next;
+    this.#merge(page.traces);
+  }
+
+  /** Lets new traces in as they arrive. */
+  follow() {
+    this.tail = new Tail({
+      arrived: () => this.#refresh(),
+      changed: (state, waiting) => this.#drawTail(state, waiting),
+    }, this.signal);
+    this.#drawTail("connecting", 0);
+  }
+
+  /** Applies other filters, and notes them in the address. */
+  async change(filters) {
+    this.filters = filters;
+    note("/", toAddress(filters));
+    try {
+      const page = await this.#fetch({});
+      [this.traces, this.cursor] = [page.traces, page.next];
+      await this.#draw();
+      say(`${format.counted(this.traces.length, "trace")} shown`);
+    } catch (error) {
+      if (!this.signal.aborted) toast(error.message);
+    }
+  }
+
+  async #refresh() {
+    try {
+      const page = await this.#fetch({});
+      if (this.traces.length === 0) this.cursor = page.next;
+      this.#merge(page.traces);
+    } catch {
+      // The tail's own state says that the viewer is away; the next event tries again.
+    }
+  }
+
+  #fetch(more) {
+    const query = toApi(this.filters, Date.now());
+    for (const [key, value] of Object.entries({ limit: PAGE_SIZE, ...more })) query.set(key, String(value));
+    return api.get("traces", query, this.signal);
+  }
+
+  #merge(newer) {
+    const all = new Map([...this.traces, ...newer].map((trace) => [trace.traceId, trace]));
+    const { sort, order } = this.filters;
+    const sign = order === "asc" ? 1 : -1;
+    this.traces = [...all.values()].sort((a, b) => {
+      const [left, right] = [BigInt(a[sort]), BigInt(b[sort])];
+      return left === right ? 0 : (left < right ? -sign : sign);
+    });
+    this.#draw();
+  }
+
+  async #draw() {
+    const longest = Math.max(1, ...this.traces.map((trace) => Number(trace.duration)));
+    reconcile(this.body, this.traces, (trace) => traceRow(trace, {
+      longest, isMarked: this.marked.has(trace.traceId), mark: (id, isMarked) => this.#mark(id, isMarked),
+    }), String(longest));
+    this.scatter.show(this.traces);
+    this.#drawHead();
+    this.more.hidden = !this.cursor;
+    const failed = this.traces.filter((trace) => trace.errors).length;
+    fill(this.state, h("b", {}, format.count(this.traces.length)), this.cursor ? " first traces" : " traces",
+      failed > 0 && h("span", { class: "error-text" }, ` · ${format.count(failed)} with errors`));
+    this.nothing.hidden = this.traces.length > 0;
+    this.body.parentElement.hidden = this.traces.length === 0;
+    if (!this.traces.length) await welcome(this.nothing, isFiltered(this.filters), this.signal);
+  }
+
+  #drawHead() {
+    const sortable = (key, label) => {
+      const isOn = this.filters.sort === key;
+      const order = isOn ? this.filters.order : null;
+      return h("th", { role: "columnheader", class: key,
+        "aria-sort": order ? (order === "asc" ? "ascending" : "descending") : "none" },
+      h("button", { type: "button", on: { click: () => this.#sort(key) } }, label,
+        h("span", { class: "arrow", "aria-hidden": "true" }, order === "asc" ? " ↑" : order === "desc" ? " ↓" : "")));
+    };
+    const focused = document.activeElement?.closest("th")?.className;
+    fill(this.head, h("th", { role: "columnheader", class: "mark" }, h("span", { class: "visually-hidden" }, "Marked")),
+      sortable("start", "Start"), h("th", { role: "columnheader", class: "root" }, "Operation"),
+      sortable("duration", "Duration"), h("th", { role: "columnheader", class: "number spans" }, "Spans"),
+      h("th", { role: "columnheader", class: "number errors" }, "Errors"),
+      h("th", { role: "columnheader", class: "services" }, "Other services"),
+      h("th", { role: "columnheader", class: "agents" }, "Agents"));
+    if (focused) this.head.querySelector(`th.${focused} button`)?.focus();
+  }
+
+  #sort(key) {
+    const { sort, order } = this.filters;
+    const turned = sort === key && order === "desc" ? "asc" : "desc";
+    this.change({ ...this.filters, sort: key, order: turned });
+  }
+
+  #drawTail(state, waiting) {
+    const words = { connecting: "Connecting", live: "Live", paused: "Paused", broken: "Reconnecting" };
+    fill(this.tailButton, h("span", { class: "pulse", "aria-hidden": "true" }), words[state],
+      state === "paused" && waiting > 0 && h("span", { class: "waiting" }, ` · ${format.count(waiting)} new`),
+      h("kbd", { "aria-hidden": "true" }, "p"));
+    this.tailButton.dataset.state = state;
+    this.tailButton.setAttribute("aria-pressed", String(state === "paused"));
+    this.tailButton.title = state === "paused" ? "Go on with new traces (p)" : "Keep new traces back (p)";
+  }
+
+  #mark(traceId, isMarked) {
+    if (isMarked) this.marked.add(traceId);
+    else this.marked.delete(traceId);
+    const [first, second] = [...this.marked].slice(-2);
+    this.compareLink.hidden = this.marked.size === 0;
+    this.compareLink.textContent = second ? "Compare both" : "Mark a second one to compare";
+    if (second) this.compareLink.setAttribute("href", `/compare/${first}/${second}`);
+    else this.compareLink.removeAttribute("href");
+  }
+
+  #highlight(traceId) {
+    this.body.querySelector(".pointed")?.classList.remove("pointed");
+    if (traceId) this.body.querySelector(`[data-trace="${CSS.escape(traceId)}"]`)?.classList.add("pointed");
+  }
+
+  #choose(range) {
+    const nanoseconds = (milliseconds) => `${Math.round(milliseconds)}000000`;
+    const filters = { ...this.filters, last: "", start: nanoseconds(range.from), end: nanoseconds(range.to),
+      min: `${Math.floor(range.min / 1000)}us`, max: `${Math.ceil(range.max / 1000)}us` };
+    this.form.set(filters);
+    this.change(filters);
+  }
+
+  async #clear() {
+    if (!confirm("Forget every stored trace? This cannot be undone.")) return;
+    await api.clearTraces();
+    this.traces = [];
+    this.marked.clear();
+    await this.load();
+    toast("All traces are forgotten");
+  }
+
+  #bindKeys() {
+    const links = () => [...this.body.querySelectorAll(".trace-link")];
+    const move = (by) => {
+      const all = links();
+      const at = all.indexOf(document.activeElement);
+      all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + by))]?.focus();
+    };
+    const focusedRow = () => document.activeElement?.closest("tr");
+    bind("Trace list", [
+      { keys: ["j", "ArrowDown"], does: "next trace", act: () => move(1) },
+      { keys: ["k", "ArrowUp"], does: "previous trace", act: () => move(-1) },
+      { keys: ["Enter"], does: "open the trace", act: () => document.activeElement?.click?.() },
+      { keys: ["/"], does: "filter by attribute", act: () => this.form.focus() },
+      { keys: ["s"], does: "sort by start or duration", act: () =>
+        this.change({ ...this.filters, sort: this.filters.sort === "start" ? "duration" : "start" }) },
+      { keys: ["r"], does: "reverse the order", act: () =>
+        this.change({ ...this.filters, order: this.filters.order === "asc" ? "desc" : "asc" }) },
+      { keys: ["p"], does: "pause the live tail, go on", act: () => this.tail?.toggle() },
+      { keys: ["x"], does: "mark for comparison", act: () => focusedRow()?.querySelector("input")?.click() },
+      { keys: ["c"], does: "compare the two marked", act: () => this.compareLink.click() },
+      { keys: ["Escape"], does: "leave a field", act: () => document.activeElement?.blur?.() },
+    ], this.signal);
+    this.body.addEventListener("focusin", (event) => this.scatter.mark(event.target.closest("tr")?.dataset.trace ?? null));
+    this.body.addEventListener("pointerover", (event) =>
+      this.scatter.mark(event.target.closest("tr")?.dataset.trace ?? null));
+    this.body.addEventListener("click", (event) => {
+      if (event.target.closest("a, input")) return;
+      const link = event.target.closest("tr")?.querySelector(".trace-link");
+      if (link && !getSelection()?.toString()) link.click();
+    });
+  }
+}

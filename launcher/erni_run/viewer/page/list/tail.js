@@ -1,0 +1,60 @@
+/** @file The live tail: learns of new traces as they arrive, unless it is paused. */
+
+const CALM = 700; // milliseconds: traces that arrive together are fetched together
+
+/** @typedef {"connecting" | "live" | "paused" | "broken"} TailState */
+
+/** Listens to the viewer's events, and calls back at most once in a while. */
+export class Tail {
+  /**
+   * @param {{arrived: () => void, changed: (state: TailState, waiting: number) => void}} on
+   * @param {AbortSignal} signal
+   */
+  constructor(on, signal) {
+    this.on = on;
+    this.isPaused = false;
+    /** @type {Set<string>} */
+    this.waiting = new Set();
+    this.timer = 0;
+    this.connection = "connecting";
+    this.source = new EventSource("/api/view/live");
+    this.source.addEventListener("open", () => this.#connected("live"));
+    this.source.addEventListener("error", () => this.#connected("broken"));
+    this.source.addEventListener("trace", (event) => this.#heard(JSON.parse(event.data)));
+    signal.addEventListener("abort", () => {
+      this.source.close();
+      clearTimeout(this.timer);
+    });
+  }
+
+  /** Pauses, or goes on and fetches what was missed. */
+  toggle() {
+    this.isPaused = !this.isPaused;
+    if (!this.isPaused && this.waiting.size) this.#fetch();
+    this.#tell();
+  }
+
+  #connected(state) {
+    const missed = this.connection === "broken" && state === "live";
+    this.connection = state;
+    if (missed && !this.isPaused) this.on.arrived();
+    this.#tell();
+  }
+
+  #heard(summary) {
+    this.waiting.add(summary.traceId);
+    if (this.isPaused) this.#tell();
+    else if (!this.timer) this.timer = setTimeout(() => this.#fetch(), CALM);
+  }
+
+  #fetch() {
+    this.timer = 0;
+    if (this.isPaused) return;
+    this.waiting.clear();
+    this.on.arrived();
+  }
+
+  #tell() {
+    this.on.changed(this.isPaused ? "paused" : this.connection, this.waiting.size);
+  }
+}
