@@ -120,7 +120,7 @@ class Story:
 def batch(name: str, start: int, *, pace: float = 1.0, throttled: bool = False) -> Story:
     """A batch of photographs through the five agents. ``throttled``: SharePoint refuses the schema, and it ends there."""
     story = Story(name, start)
-    total = (420 if throttled else 1500) * pace
+    total = (230 if throttled else 1350) * pace
     root = story.span("POST /api/process-batch", 0, total, kind="server", http_request_method="POST",
                       url_path="/api/process-batch", http_response_status__code=502 if throttled else 200,
                       **({"error": "Microsoft Graph refused"} if throttled else {}))  # fmt: skip

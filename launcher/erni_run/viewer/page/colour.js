@@ -1,12 +1,13 @@
 /**
  * @file One colour a service, the same on every page and after every reload.
  *
- * A name's place on the wheel follows from the name. If another service has that place, it takes the next free one, and
- * keeps it in this browser. Red is left out: red is for errors.
+ * A name's place on the wheel follows from the name. If another service has that place or one like it, it takes the one
+ * that is least like those in use, and keeps it in this browser. Red is left out: red is for errors.
  */
 
 const KEPT = "erni-run.colours";
 const HUES = [255, 165, 305, 85, 210, 340, 130, 280, 105, 190, 235, 322];
+const DISTINCT = 45; // degrees
 
 /** @type {Map<string, number>} */
 const places = new Map(kept());
@@ -19,14 +20,14 @@ export function hue(service) {
   return HUES[places.get(service) ?? 0];
 }
 
-/** Gives the element the service's colour, as the custom property `--hue`.
+/** Gives the element the service's colour, as the custom property `--service`; its lightness is the theme's.
  * @template {HTMLElement | SVGElement} T
  * @param {T} element
  * @param {string} service
  * @returns {T}
  */
 export function paint(element, service) {
-  element.style.setProperty("--hue", String(hue(service)));
+  element.style.setProperty("--service", `oklch(var(--service-l) var(--service-c) ${hue(service)})`);
   return element;
 }
 
@@ -47,12 +48,18 @@ export function themeColour(property) {
 }
 
 function take(service) {
-  const taken = new Set(places.values());
+  const taken = [...places.values()];
+  const distance = (place) => Math.min(360, ...taken.map((other) => between(HUES[place], HUES[other])));
   const first = hash(service) % HUES.length;
-  let place = first;
-  while (taken.has(place) && (place + 1) % HUES.length !== first) place = (place + 1) % HUES.length;
-  places.set(service, taken.has(place) ? first : place);
+  const best = [...HUES.keys()].reduce((a, b) => (distance(b) > distance(a) ? b : a), first);
+  places.set(service, distance(first) >= DISTINCT ? first : best);
   keep();
+}
+
+/** Degrees from one hue to another, the shorter way round. */
+function between(a, b) {
+  const apart = Math.abs(a - b) % 360;
+  return Math.min(apart, 360 - apart);
 }
 
 /** FNV-1a, 32 bits. */

@@ -37,8 +37,9 @@ class ComparePage {
   open(main) {
     const [first, second] = this.traces;
     fill(main, h("div", { class: "compare" },
-      h("header", { class: "compare-head" }, h("h1", {}, "Compare"), card("A", first), this.#swap(), card("B", second),
-        this.#verdict(), this.only), this.box));
+      h("header", { class: "compare-head" },
+        h("div", { class: "compare-title" }, h("h1", {}, "Compare"), this.#verdict(), this.only),
+        card("A", first), this.#swap(), card("B", second)), this.box));
     this.#draw();
     bind("Compare", [
       { keys: ["f"], does: "only differences, or all", act: () => this.#toggle() },
@@ -125,7 +126,7 @@ function drawLine(row, line, page) {
   fill(parts.b, side(inB, line.totals[1], page.traces[1]));
   fill(parts.difference, difference(line.difference));
   const share = (50 * Math.abs(line.difference)) / page.most;
-  fill(parts.change, h("span", { class: line.difference > 0 ? "slower" : "faster",
+  fill(parts.change, share > 0 && h("span", { class: line.difference > 0 ? "slower" : "faster",
     css: line.difference > 0 ? { left: "50%", width: `${share}%` } : { right: "50%", width: `${share}%` } }));
 }
 

@@ -45,7 +45,7 @@ function drawVerdict(verdict, { destinations, error }) {
 function destination(each) {
   const figures = [
     ["Delivered", format.count(each.delivered), "good"],
-    ["Waiting", `${format.count(each.pending_spans)}`, each.pending_spans ? "waiting" : ""],
+    ["Waiting", `${format.count(each.pending_spans)}`, each.pending_spans ? "late" : ""],
     ["Waiting on disk", format.bytes(each.pending_bytes), ""],
     ["Oldest", each.pending_spans && each.oldest_age_seconds !== null ? format.ago(each.oldest_age_seconds) : "–", ""],
     ["Rejected", format.count(sum(each.rejected)), sum(each.rejected) ? "bad" : ""],

@@ -51,7 +51,7 @@ function press(event) {
   }
 }
 
-/** Enter and Space belong to what has the focus; letters to fields that take them. */
+/** Whether keys are text for what has the focus. */
 function isTyping(target) {
   return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
 }

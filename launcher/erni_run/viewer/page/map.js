@@ -37,6 +37,7 @@ function draw(box, { nodes, edges }) {
   const most = Math.max(1, ...edges.map((edge) => edge.calls));
   const all = [...places.values()];
   const [columns, rows] = [1 + Math.max(...all.map((each) => each.column)), 1 + Math.max(...all.map((each) => each.row))];
+  const calls = edges.filter((edge) => edge.parent !== edge.child);
   const counts = new Map();
   for (const each of all) counts.set(each.column, (counts.get(each.column) ?? 0) + 1);
   const at = (service) => {
@@ -47,28 +48,39 @@ function draw(box, { nodes, edges }) {
   const size = { width: 2 * EDGE + (columns - 1) * ACROSS + WIDTH, height: 2 * EDGE + (rows - 1) * DOWN + HEIGHT };
   fill(box, svg("svg", { class: "map", viewBox: `0 0 ${size.width} ${size.height}`, width: size.width, height: size.height,
     "aria-label": "Services and their calls" },
-  svg("g", {}, edges.filter((edge) => edge.parent !== edge.child).map((edge) => line(edge, at, most))),
+  svg("g", {}, calls.map((edge) => line(edge, at, most))),
+  svg("g", { class: "labels", "aria-hidden": "true" }, calls.map((edge) => label(edge, at))),
   svg("g", {}, nodes.map((node) => card(node, at(node.service))))));
   return undefined;
 }
 
-function line(edge, at, most) {
+/** Where a call begins and ends; one that leads back goes below the cards. */
+function ends(edge, at) {
   const [from, to] = [at(edge.parent), at(edge.child)];
   const isBack = to.x <= from.x;
-  const [x1, y1, x2, y2] = [from.x + (isBack ? WIDTH / 2 : WIDTH), from.y + (isBack ? HEIGHT : HEIGHT / 2),
-    to.x + (isBack ? WIDTH / 2 : 0), to.y + (isBack ? HEIGHT : HEIGHT / 2)];
+  const [along, down] = isBack ? [WIDTH / 2, HEIGHT] : [WIDTH, HEIGHT / 2];
+  return { isBack, x1: from.x + along, y1: from.y + down, x2: to.x + (isBack ? along : 0), y2: to.y + down };
+}
+
+function label(edge, at) {
+  const { isBack, x1, y1, x2, y2 } = ends(edge, at);
+  const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2 + (isBack ? 45 : 0)];
+  return [svg("text", { x, y: y - 3, "text-anchor": "middle" },
+    `${format.count(edge.calls, true)} · ${format.duration(Number(edge.p50))}`),
+  edge.errors > 0 && svg("text", { class: "error-text", x, y: y + 13, "text-anchor": "middle" },
+    `${format.percent(rate(edge))} errors`)];
+}
+
+function line(edge, at, most) {
+  const { isBack, x1, y1, x2, y2 } = ends(edge, at);
   const bend = isBack ? `C ${x1} ${y1 + 60}, ${x2} ${y2 + 60}, ${x2} ${y2}`
     : `C ${(x1 + x2) / 2} ${y1}, ${(x1 + x2) / 2} ${y2}, ${x2} ${y2}`;
   const width = 1 + 4 * (Math.log1p(edge.calls) / Math.log1p(most));
-  const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2 + (isBack ? 45 : 0)];
   return paint(svg("a", { class: edge.errors ? "call error" : "call", href: listAddress({ service: edge.child }),
     "aria-label": `${edge.parent} calls ${edge.child} ${format.counted(edge.calls, "time")}, ${format.counted(edge.errors, "error")}` },
   svg("path", { d: `M ${x1} ${y1} ${bend}`, "stroke-width": width.toFixed(1) }),
   svg("path", { class: "arrow", d: isBack ? `M ${x2 - 5} ${y2 + 8} L ${x2} ${y2} L ${x2 + 5} ${y2 + 8}`
-    : `M ${x2 - 8} ${y2 - 5} L ${x2} ${y2} L ${x2 - 8} ${y2 + 5}` }),
-  svg("text", { x, y: y - 6, "text-anchor": "middle" }, `${format.count(edge.calls, true)} · ${format.duration(Number(edge.p50))}`),
-  edge.errors > 0 && svg("text", { class: "error-text", x, y: y + 10, "text-anchor": "middle" }, `${format.percent(rate(edge))} errors`)),
-  edge.parent);
+    : `M ${x2 - 8} ${y2 - 5} L ${x2} ${y2} L ${x2 - 8} ${y2 + 5}` })), edge.parent);
 }
 
 function card(node, { x, y }) {

@@ -3,6 +3,7 @@
 import * as api from "/page/api.js";
 import { fill, h } from "/page/element.js";
 import * as format from "/page/format.js";
+import { go } from "/page/router.js";
 import { SPANS_OF_TIME, cleared, isFiltered } from "/page/list/query.js";
 
 const STATUS = { "": "All", error: "Errors", ok: "OK" };
@@ -79,7 +80,7 @@ export class FilterForm {
         text("max", filters.max, "max, 2s", (max) => this.#change({ max }), { "aria-label": "Longest duration" })),
       field("Time", select("last", filters.start || filters.end ? "chosen" : filters.last, this.#times(),
         (last) => last !== "chosen" && this.#change({ last, start: "", end: "" }))),
-      field("Attribute", h("input", { name: "attribute", placeholder: "key=value or key=pre*", list: "keys",
+      field("Attribute", h("input", { name: "attribute", placeholder: "key=value, or a trace id", list: "keys",
         class: "wide", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" })),
       h("datalist", { id: "keys" }, this.keys.map((key) => h("option", { value: `${key}=` }))),
     );
@@ -102,16 +103,18 @@ export class FilterForm {
 
   #addAttribute() {
     const pair = this.#attribute.value.trim();
-    if (!pair) return;
+    if (!pair) return undefined;
+    if (/^[0-9a-f]{32}$/i.test(pair)) return go(`/trace/${pair.toLowerCase()}`);
     if (!/^[^=]+=/.test(pair)) {
       this.#attribute.setCustomValidity("Write key=value, such as http.status_code=429, or key=* for any value.");
       this.#attribute.reportValidity();
       this.#attribute.addEventListener("input", (event) => event.target.setCustomValidity(""), { once: true });
-      return;
+      return undefined;
     }
     this.#attribute.value = "";
     this.#change({ attributes: [...new Set([...this.filters.attributes, pair])] });
     this.focus();
+    return undefined;
   }
 
   #chips() {

@@ -14,6 +14,8 @@ import { Tail } from "/page/list/tail.js";
 import { welcome } from "/page/list/welcome.js";
 
 const PAGE_SIZE = 100;
+const ENOUGH = 25; // traces that fill a screen
+const MOST_ASKED = 8; // requests for one page of the list
 
 /** @type {import("/page/router.js").View} */
 export async function show(main, place, signal) {
@@ -74,6 +76,7 @@ class TraceList {
   follow() {
     this.tail = new Tail({
       arrived: () => this.#refresh(),
+      cleared: () => this.#cleared(),
       changed: (state, waiting) => this.#drawTail(state, waiting),
     }, this.signal);
     this.#drawTail("connecting", 0);
@@ -103,10 +106,18 @@ class TraceList {
     }
   }
 
-  #fetch(more) {
+  /** One page of traces. A page of the API may be short although there are more; then the next ones are fetched too. */
+  async #fetch(more) {
     const query = toApi(this.filters, Date.now());
     for (const [key, value] of Object.entries({ limit: PAGE_SIZE, ...more })) query.set(key, String(value));
-    return api.get("traces", query, this.signal);
+    const page = await api.get("traces", query, this.signal);
+    for (let asked = 1; page.next && page.traces.length < ENOUGH && asked < MOST_ASKED; asked += 1) {
+      query.set("cursor", page.next);
+      const another = await api.get("traces", query, this.signal);
+      page.traces.push(...another.traces);
+      page.next = another.next;
+    }
+    return page;
   }
 
   #merge(newer) {
@@ -197,10 +208,15 @@ class TraceList {
   async #clear() {
     if (!confirm("Forget every stored trace? This cannot be undone.")) return;
     await api.clearTraces();
+    await this.#cleared();
+    toast("All traces are forgotten");
+  }
+
+  async #cleared() {
     this.traces = [];
     this.marked.clear();
-    await this.load();
-    toast("All traces are forgotten");
+    await this.#refresh();
+    await this.#draw();
   }
 
   #bindKeys() {

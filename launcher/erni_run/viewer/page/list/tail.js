@@ -7,7 +7,7 @@ const CALM = 700; // milliseconds: traces that arrive together are fetched toget
 /** Listens to the viewer's events, and calls back at most once in a while. */
 export class Tail {
   /**
-   * @param {{arrived: () => void, changed: (state: TailState, waiting: number) => void}} on
+   * @param {{arrived: () => void, cleared: () => void, changed: (state: TailState, waiting: number) => void}} on
    * @param {AbortSignal} signal
    */
   constructor(on, signal) {
@@ -20,6 +20,7 @@ export class Tail {
     this.source = new EventSource("/api/view/live");
     this.source.addEventListener("open", () => this.#connected("live"));
     this.source.addEventListener("error", () => this.#connected("broken"));
+    this.source.addEventListener("cleared", () => this.on.cleared());
     this.source.addEventListener("trace", (event) => this.#heard(JSON.parse(event.data)));
     signal.addEventListener("abort", () => {
       this.source.close();

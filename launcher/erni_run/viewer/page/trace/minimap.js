@@ -5,7 +5,7 @@ import { canvasColour, themeColour } from "/page/colour.js";
 import { onChange } from "/page/theme.js";
 import { dragToLook } from "/page/trace/axis.js";
 
-const HEIGHT = 56;
+const HEIGHT = 44;
 
 /** The strip. */
 export class Minimap {

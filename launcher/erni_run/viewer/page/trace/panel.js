@@ -10,7 +10,7 @@ import { criticalTime } from "/page/trace/critical.js";
 import { exceptionBlock } from "/page/trace/exception.js";
 import { logSection } from "/page/trace/logs.js";
 import { ancestors } from "/page/trace/model.js";
-import { agentOf, errorText, modelOf, tokensOf } from "/page/trace/roles.js";
+import { agentOf, answerOf, errorText, modelOf, tokensOf } from "/page/trace/roles.js";
 import { timeOfEvent } from "/page/trace/row.js";
 
 /** The panel beside the waterfall; below it on a phone. */
@@ -70,7 +70,7 @@ export class Panel {
         h("span", { class: "badge" }, span.raw.kind), span.raw.status.code === "ok" && h("span", { class: "badge ok" }, "ok"),
         span.isError && h("span", { class: "badge error" }, "error"),
         span.isOrphan && h("span", { class: "badge" }, "parent missing")),
-      span.isError && h("p", { class: "panel-error", role: "note" }, errorText(span) || "Its status is error, without a message."),
+      span.isError && h("p", { class: "panel-error", role: "note" }, errorText(span) || answerOf(span) || "Its status is error, without a message."),
       h("div", { class: "panel-tools" },
         h("button", { type: "button", on: { click: () => copy(address(), "Link") } }, "Copy link ", h("kbd", {}, "y")),
         h("button", { type: "button", on: { click: () => copy(JSON.stringify(span.raw, null, 1), "Span") } }, "Copy JSON"),

@@ -4,7 +4,7 @@ import { h } from "/page/element.js";
 import { paint } from "/page/colour.js";
 import * as format from "/page/format.js";
 import { criticalTime } from "/page/trace/critical.js";
-import { detailOf, errorText, titleOf } from "/page/trace/roles.js";
+import { answerOf, detailOf, errorText, titleOf } from "/page/trace/roles.js";
 
 /**
  * @param {import("/page/trace/model.js").Trace} trace
@@ -16,7 +16,7 @@ export function pointers(trace, critical, select) {
   const slow = slowest(critical);
   return h("section", { class: "pointers", "aria-label": "Where to look first" },
     failed && pointer("error", failed.isError && trace.summary.errors > 1 ? "First failure" : "Failure", failed,
-      errorText(failed) || "status error", select),
+      reason(failed), select),
     slow && pointer("slow", "Most time", slow.span,
       `${format.duration(slow.time)} of its own on the critical path, ${format.percent(slow.time / trace.duration)}`, select));
 }
@@ -27,6 +27,12 @@ function pointer(kind, label, span, why, select) {
     h("span", { class: "pointer-span" }, paint(h("span", { class: "dot", "aria-hidden": "true" }), span.raw.service),
       titleOf(span), h("span", { class: "detail" }, ` ${detailOf(span)}`)),
     h("span", { class: "pointer-why" }, why));
+}
+
+/** What the span says of its error, else what the next one above says, else how it was answered. */
+function reason(span) {
+  for (let next = span; next; next = next.parent) if (errorText(next)) return errorText(next);
+  return answerOf(span) || "no message";
 }
 
 /** The first error that no error below it explains; null if there are none. */

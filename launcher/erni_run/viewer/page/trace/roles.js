@@ -66,14 +66,21 @@ export function storeOf(/** @type {import("/page/trace/model.js").Span} */ span)
   return String(first(span.raw, STORES) ?? "");
 }
 
-/** What went wrong, in one line; "" if nothing is said. */
+/** What went wrong in a span with an error, in one line; "" if nothing is said. */
 export function errorText(/** @type {import("/page/trace/model.js").Span} */ span) {
+  if (!span.isError) return "";
   const exception = span.raw.events.findLast((event) => event.name === "exception")?.attributes ?? {};
   const type = exception["exception.type"] ?? span.raw.attributes["error.type"];
   const message = span.raw.status.message || exception["exception.message"];
-  const short = type === undefined ? "" : String(type).split(".").at(-1);
+  const short = String(type ?? "").replace(/^[\w.]+\.(?=\w+$)/, "");
   const text = oneLine(message) ?? "";
-  return [text.startsWith(short) ? "" : short, text].filter(Boolean).join(": ") || oneLine(first(span.raw, STATUS)) || "";
+  return [text.startsWith(short) ? "" : short, text].filter(Boolean).join(": ");
+}
+
+/** The status with which it was answered, such as `answered 429`; "" if there is none. */
+export function answerOf(/** @type {import("/page/trace/model.js").Span} */ span) {
+  const status = first(span.raw, STATUS);
+  return status === undefined ? "" : `answered ${status}`;
 }
 
 function pathOf(raw) {

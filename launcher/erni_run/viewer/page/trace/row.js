@@ -75,7 +75,7 @@ function drawSpan(element, { span, isOpen }, drawing) {
   parts.mark.textContent = MARKS[span.role] ?? "";
   parts.title.textContent = titleOf(span);
   parts.title.title = `${span.raw.name} · ${span.raw.service}`;
-  parts.detail.textContent = span.isError ? errorText(span) || detailOf(span) : tokenText(span) || detailOf(span);
+  parts.detail.textContent = [errorText(span), tokenText(span) || detailOf(span)].filter(Boolean).join(" · ");
   drawBadge(parts.badge, span, isOpen);
   parts.duration.textContent = format.duration(span.duration);
   parts.self.textContent = format.duration(span.self);
@@ -150,7 +150,7 @@ function sections(span, drawing) {
 
 function ticks(span, drawing) {
   return span.raw.events.length > 40 ? [] : span.raw.events.map((event) =>
-    point(event.name === "exception" ? "event exception" : "event", timeOfEvent(span, event), drawing));
+    point(event.name === "exception" ? "event-tick exception-tick" : "event-tick", timeOfEvent(span, event), drawing));
 }
 
 /** When an event happened, in nanoseconds since the trace began. */

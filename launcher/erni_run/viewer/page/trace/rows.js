@@ -12,6 +12,7 @@ import { folded } from "/page/trace/fold.js";
  * @property {Set<string>} opened ids of folds that are unfolded
  * @property {boolean} folds whether neighbours that repeat each other are folded
  * @property {boolean} logs whether log lines have rows
+ * @property {boolean} critical whether the critical path is marked
  */
 
 /**

@@ -112,7 +112,8 @@ export class Waterfall {
   /** Closes every span that is `depth` deep; 0 opens all. */
   closeAt(depth) {
     this.showing.closed.clear();
-    for (const span of this.trace.spans) if (depth && span.depth >= depth && span.children.length) this.showing.closed.add(span.id);
+    const isClosed = (span) => depth > 0 && span.depth >= depth && span.children.length > 0;
+    for (const span of this.trace.spans.filter(isClosed)) this.showing.closed.add(span.id);
     this.rebuild();
   }
 
