@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from erni_run.viewer.query.values import attributes
 
-_NOT_TEXT = re.compile(r"-?[\d.]+(e[+-]?\d+)?|true|false|null|nan|-?infinity|[\[{].*", re.IGNORECASE | re.DOTALL)
+_MAY_BE_NO_TEXT = re.compile(r"$|[-\d\[{tfnNI]")  # a number, a boolean, ...: those are not serialized as text
+_NUMBER = re.compile(r"-?\d+\.?\d*(e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,30 @@ class Wanted:
         """An SQL expression on ``spans``, with its arguments: in the span, in one of its events, or in its resource.
         ``function`` is a name for what decodes a span.
 
-        Text stands in a serialized span as it is (UTF-8): most spans are told by that alone.
+        An attribute stands in a serialized span as bytes that can be foretold: most spans are told by that alone.
         """
         connection.create_function(function, 1, self._has)
         resources = ",".join(str(number) for number in self._resources(connection))
-        clauses = ["instr(body, ?)"]
-        arguments: list[object] = [self.key.encode()]
-        text = self.value.rstrip("*")
-        if text and not _NOT_TEXT.fullmatch(self.value):
-            clauses.append("instr(body, ?)")
-            arguments.append(text.encode())
-        return f"(resource in ({resources}) or {' and '.join(clauses)} and {function}(body))", arguments
+        patterns = list(self._serialized()) or [KeyValue(key=self.key).SerializeToString()]
+        may_be = " or ".join(["instr(body, ?)"] * len(patterns))
+        arguments: list[object] = [*patterns]
+        prefix = self.value.removesuffix("*")
+        if prefix != self.value and not _MAY_BE_NO_TEXT.match(prefix):
+            may_be = f"({may_be}) and instr(body, ?)"
+            arguments.append(prefix.encode())
+        return f"(resource in ({resources}) or ({may_be}) and {function}(body))", arguments
+
+    def _serialized(self) -> Iterator[bytes]:
+        """The attribute as it is serialized, for each type that the value may have; nothing if that is open."""
+        if self.value.endswith("*") or self.value[:1] in ("[", "{") or self.value == "null":
+            return
+        yield KeyValue(key=self.key, value=AnyValue(string_value=self.value)).SerializeToString()
+        if self.value in ("true", "false"):
+            yield KeyValue(key=self.key, value=AnyValue(bool_value=self.value == "true")).SerializeToString()
+        elif re.fullmatch(r"-?\d{1,18}", self.value):
+            yield KeyValue(key=self.key, value=AnyValue(int_value=int(self.value))).SerializeToString()
+        elif _NUMBER.fullmatch(self.value):
+            yield KeyValue(key=self.key, value=AnyValue(double_value=float(self.value))).SerializeToString()
 
     def _has(self, body: bytes) -> bool:
         span = Span.FromString(body)

@@ -17,10 +17,11 @@ _STEPS = 30
 Times: TypeAlias = "tuple[int | None, int | None]"
 """From and to, in nanoseconds since the epoch, both inclusive; None: as far as there is something."""
 
+_OPERATIONS = """
+select o.id, s.name, o.name, o.kind, o.agent, o.handoff from operations o join services s on s.id = o.service
+"""
 _MINUTES = """
-select s.name, o.name, o.kind, o.agent, o.handoff, m.minute, m.calls, m.errors, m.total, m.histogram
-from minutes m join operations o on o.id = m.operation join services s on s.id = o.service
-where m.minute between ? and ? {more}
+select operation, minute, calls, errors, total, histogram from minutes where minute between ? and ?
 """
 
 
@@ -57,13 +58,13 @@ class Row:
 
 def operations(connection: sqlite3.Connection, times: Times, service: str = "") -> list[Row]:
     """Rows with the key (service, name, kind), the largest total first."""
-    more, arguments = ("and s.name = ?", [service]) if service else ("", [])
+    more, arguments = ("where s.name = ?", [service]) if service else ("", [])
     return _rows(connection, times, more, arguments, lambda row: (row[0], row[1], kind_name(row[2])))
 
 
 def handoffs(connection: sqlite3.Connection, times: Times) -> list[Row]:
     """Rows with the key (agent, type)."""
-    return _rows(connection, times, "and o.name glob 'agent_handoff.*'", [], lambda row: (row[3], row[4]))
+    return _rows(connection, times, "where o.name glob 'agent_handoff.*'", [], lambda row: (row[3], row[4]))
 
 
 def services(connection: sqlite3.Connection, times: Times) -> list[Row]:
@@ -97,24 +98,25 @@ def _rows(
 ) -> list[Row]:
     first, last = _minutes(connection, times)
     step = max(1, -(-(last - first + 1) // _STEPS))
-    groups: dict[tuple[str, ...], dict[int, Load]] = {}
-    for row in connection.execute(_MINUTES.format(more=more), (first, last, *arguments)):
-        steps = groups.setdefault(key(row), {})
-        begin = first + (row[5] - first) // step * step
-        load = steps.get(begin)
-        if load is None:
-            load = steps[begin] = Load()
-        load.calls += row[6]
-        load.errors += row[7]
-        load.total += row[8]
-        histogram.add(load.counts, row[9])
+    keys = {row[0]: key(row[1:]) for row in connection.execute(_OPERATIONS + more, tuple(arguments))}
+    groups: dict[tuple[str, ...], dict[int, list[tuple[Any, ...]]]] = {}
+    for operation, minute, *counted in connection.execute(_MINUTES, (first, last)):
+        if operation in keys:
+            steps = groups.setdefault(keys[operation], {})
+            steps.setdefault(first + (minute - first) // step * step, []).append(counted)
     rows = []
     for group, steps in groups.items():
+        trend = {begin * MINUTE: _summed(steps[begin]) for begin in sorted(steps)}
         whole = Load()
-        for load in steps.values():
+        for load in trend.values():
             whole.add(load)
-        rows.append(Row(group, whole, {begin * MINUTE: steps[begin] for begin in sorted(steps)}))
+        rows.append(Row(group, whole, trend))
     return sorted(rows, key=lambda row: row.whole.total, reverse=True)
+
+
+def _summed(minutes: list[tuple[Any, ...]]) -> Load:
+    calls, errors, totals, histograms = zip(*minutes, strict=True)
+    return Load(sum(calls), sum(errors), sum(totals), histogram.unpack(histograms))
 
 
 def _minutes(connection: sqlite3.Connection, times: Times) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from erni_run.viewer.query.parameters import BadParameter
 
 _FEW = 20_000  # spans of the operations asked for: below it they are looked up first, above it traces are
 _AT_ONCE = 500  # traces
-_SPANS_LOOKED_AT = 100_000  # per page
+_SPANS_LOOKED_AT = 25_000  # per page
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,20 +24,12 @@ def pack(counts: Mapping[int, int]) -> bytes:
     return array(_ITEM, [number for pair in sorted(counts.items()) for number in pair]).tobytes()
 
 
-def add(counts: dict[int, int], packed: bytes) -> None:
-    """Add what ``pack`` made to ``counts``."""
-    numbers = array(_ITEM, packed)
-    for position in range(0, len(numbers), 2):
-        index = numbers[position]
-        counts[index] = counts.get(index, 0) + numbers[position + 1]
-
-
-def of(durations: Iterable[int]) -> dict[int, int]:
-    """The counts of ``durations``."""
+def unpack(packed: Iterable[bytes]) -> dict[int, int]:
+    """The sums of what ``pack`` made of several counts."""
+    numbers = array(_ITEM, b"".join(packed))
     counts: dict[int, int] = {}
-    for duration in durations:
-        index = bucket(duration)
-        counts[index] = counts.get(index, 0) + 1
+    for index, count in zip(numbers[::2], numbers[1::2], strict=True):
+        counts[index] = counts.get(index, 0) + count
     return counts
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from erni_run.viewer.store.histogram import add, bucket, pack
+from erni_run.viewer.store.histogram import bucket, pack, unpack
 from erni_run.viewer.store.interned import Interned
 from erni_run.viewer.store.rows import LogRow, MetricRow, SpanRow
 from erni_run.viewer.store.summary import summarize
@@ -125,11 +125,12 @@ class Inserter:
     def _write_minutes(self) -> None:
         for (operation, minute), (sums, counts) in self._minutes.items():
             known: Any = self._connection.execute(_MINUTE, (operation, minute)).fetchone()
+            packed = pack(counts)
             if known is not None:
                 sums[:] = [ours + theirs for ours, theirs in zip(sums, known[:3], strict=True)]
-                add(counts, known[3])
+                packed = pack(unpack((packed, known[3])))
             calls, errors, total = sums
-            row = operation, minute, calls, errors, min(total, 2**63 - 1), pack(counts)
+            row = operation, minute, calls, errors, min(total, 2**63 - 1), packed
             self._connection.execute("insert or replace into minutes values (?, ?, ?, ?, ?, ?)", row)
         self._minutes.clear()
 

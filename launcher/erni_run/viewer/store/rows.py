@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 _LARGEST = 2**63 - 1  # of SQLite's integers
 _HANDOFF = "agent_handoff."
 _AGENT_KEYS = ("gen_ai.agent.name", "agent")
+_SERIALIZED_AGENT_KEYS = tuple(bytes((len(key),)) + key.encode() for key in _AGENT_KEYS)
 
 
 class SpanRow(NamedTuple):
@@ -72,7 +73,7 @@ def _span(span: Any, service: str, resource: bytes, scope: bytes) -> SpanRow:
     body = span.SerializeToString()
     start = min(span.start_time_unix_nano, _LARGEST)
     name = span.name
-    agent = _agent(span) if b"agent" in body else ""
+    agent = _agent(span) if any(key in body for key in _SERIALIZED_AGENT_KEYS) else ""
     handoff = _text(span, "handoff_type") if name.startswith(_HANDOFF) else ""
     return SpanRow(
         span.trace_id,
