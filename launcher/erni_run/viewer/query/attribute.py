@@ -58,7 +58,7 @@ class Wanted:
         yield KeyValue(key=self.key, value=AnyValue(string_value=self.value)).SerializeToString()
         if self.value in ("true", "false"):
             yield KeyValue(key=self.key, value=AnyValue(bool_value=self.value == "true")).SerializeToString()
-        elif re.fullmatch(r"-?\d{1,18}", self.value):
+        elif re.fullmatch(r"-?\d{1,19}", self.value) and -(2**63) <= int(self.value) < 2**63:
             yield KeyValue(key=self.key, value=AnyValue(int_value=int(self.value))).SerializeToString()
         elif _NUMBER.fullmatch(self.value):
             yield KeyValue(key=self.key, value=AnyValue(double_value=float(self.value))).SerializeToString()

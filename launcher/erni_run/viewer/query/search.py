@@ -61,21 +61,21 @@ class Search:
             return Page([], None)
         position = _position(cursor) if cursor else None
         found: list[int] = []
-        looked_at = 0
-        while len(found) < limit:
+        left = _SPANS_LOOKED_AT
+        while len(found) < limit and left > 0:
             at_once = _AT_ONCE if self._span_sql else limit + 1
             rows = self._candidates(position, at_once)
-            for number, value, spans in self._matching(rows):
+            affordable = _affordable(rows, left) if self._span_sql else rows
+            matching = self._matching(affordable)
+            for number, value, spans in affordable:
                 if len(found) == limit:
                     return Page(found, _cursor(position))
-                position = value, abs(number)
-                looked_at += spans
-                if number > 0:
+                position = value, number
+                left -= spans
+                if number in matching:
                     found.append(number)
-            if len(rows) < at_once:
+            if len(rows) < at_once and affordable == rows:
                 return Page(found, None)
-            if looked_at > _SPANS_LOOKED_AT:
-                break
         return Page(found, _cursor(position))
 
     def _candidates(self, position: tuple[int, int] | None, limit: int) -> list[tuple[int, int, int]]:
@@ -87,14 +87,13 @@ class Search:
         )
         return self._connection.execute(command, [*self._trace_arguments, *(position or ()), limit]).fetchall()
 
-    def _matching(self, rows: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-        """``rows`` with a negative number where no span matches."""
+    def _matching(self, rows: list[tuple[int, int, int]]) -> set[int]:
+        """The numbers of those traces that have a span which matches."""
+        numbers = [row[0] for row in rows]
         if not self._span_sql:
-            return rows
-        numbers = ",".join(str(row[0]) for row in rows)
-        command = f"select distinct trace from spans where trace in ({numbers}) {self._span_sql}"
-        matching = {trace for (trace,) in self._connection.execute(command, self._span_arguments)}
-        return [(number if number in matching else -number, value, spans) for number, value, spans in rows]
+            return set(numbers)
+        command = f"select distinct trace from spans where trace in ({_listed(numbers)}) {self._span_sql}"
+        return {trace for (trace,) in self._connection.execute(command, self._span_arguments)}
 
     def _matching_operations(self) -> list[int] | None:
         """The numbers of the operations asked for, None if all are."""
@@ -141,6 +140,15 @@ class Search:
         if clauses and self._operations:
             clauses.insert(0, f"operation in ({_listed(self._operations)})")
         return "".join(f" and {clause}" for clause in clauses), arguments
+
+
+def _affordable(rows: list[tuple[int, int, int]], spans: int) -> list[tuple[int, int, int]]:
+    """The first of ``rows`` that have no more than so many spans together, at least one."""
+    for position, row in enumerate(rows):
+        spans -= row[2]
+        if spans < 0:
+            return rows[: max(1, position)]
+    return rows
 
 
 def _listed(numbers: list[int]) -> str:
