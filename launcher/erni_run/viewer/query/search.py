@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from erni_run.viewer.query.attribute import Wanted
 from erni_run.viewer.query.parameters import BadParameter
 
+_ERROR = 2  # Status.STATUS_CODE_ERROR
 _FEW = 20_000  # spans of the operations asked for: below it they are looked up first, above it traces are
 _AT_ONCE = 500  # traces
 _SPANS_LOOKED_AT = 25_000  # per page
@@ -16,13 +17,15 @@ _SPANS_LOOKED_AT = 25_000  # per page
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """What a trace must be like. ``service``, ``operation``, ``kind``, ``attributes`` and the bounds of a span's
-    duration must hold for one of its spans, the rest for the trace. Times and durations in nanoseconds, inclusive.
+    """What a trace must be like. ``service``, ``operation``, ``kind``, ``has_failed``, ``attributes`` and the bounds of
+    a span's duration must hold for one of its spans, the rest for the trace. Times and durations in nanoseconds,
+    inclusive.
     """
 
     service: str = ""
     operation: str = ""
     kind: int | None = None
+    has_failed: bool = False
     attributes: tuple[Wanted, ...] = ()
     shortest_span: int | None = None
     longest_span: int | None = None
@@ -133,6 +136,8 @@ class Search:
         bounds = {"duration >= ?": self._filter.shortest_span, "duration <= ?": self._filter.longest_span}
         given = {clause: value for clause, value in bounds.items() if value is not None}
         clauses, arguments = list(given), list[object](given.values())
+        if self._filter.has_failed:
+            clauses.append(f"status = {_ERROR}")
         for position, wanted in enumerate(self._filter.attributes):
             clause, more = wanted.condition(self._connection, f"has_attribute_{position}")
             clauses.append(clause)

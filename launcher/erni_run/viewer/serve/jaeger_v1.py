@@ -64,21 +64,21 @@ class _Version1:
             return refusal(400, "parameter 'service' is required")
         with self._database.reading() as connection:
             found = names.operations(connection, service)
-        return _data([{"name": name, "spanKind": of} for _, name, of in found if kind in ("", of)])
+        return _data([operation(name, of) for _, name, of in found if kind in ("", of)])
 
     def traces(self, request: Request) -> Response:
         try:
             numbers = [trace_id(text) for text in request.query_params.getlist("traceID")]
             wanted = None if numbers else _filter(request.query_params)
             limit = number("limit", request.query_params.get("limit", ""), 1) or _LIMIT
-            tags = _tags(request)
+            terms = search_terms(_tags(request))
         except BadParameter as error:
             return refusal(400, str(error))
         with self._database.reading() as connection:
             if wanted is None:
                 found = [summaries.number_of(connection, one) for one in numbers]
             else:
-                search = Search(connection, Filter(**wanted, attributes=tags))
+                search = Search(connection, Filter(**wanted, **terms))
                 found = list(search.page(min(limit, _LARGEST_LIMIT)).traces)
             return _data([_trace(trace(connection, one)) for one in found if one is not None])
 
@@ -132,9 +132,9 @@ def _filter(asked: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _tags(request: Request) -> tuple[Wanted, ...]:
+def _tags(request: Request) -> dict[str, str]:
     """``tags`` is an object in JSON, ``tag`` is ``key:value`` and may be repeated."""
-    pairs: dict[str, Any] = {}
+    pairs: dict[str, str] = {}
     for text in request.query_params.getlist("tags"):
         pairs.update(attribute_map("tags", text))
     for text in request.query_params.getlist("tag"):
@@ -142,7 +142,25 @@ def _tags(request: Request) -> tuple[Wanted, ...]:
         if not sign:
             raise BadParameter("tag: write key:value")
         pairs[key] = value
-    return tuple(Wanted(key, value) for key, value in pairs.items())
+    return pairs
+
+
+def search_terms(pairs: Mapping[str, str]) -> dict[str, Any]:
+    """What a Filter is made from for tags: some of them stand for what is no attribute in OpenTelemetry."""
+    attributes = dict(pairs)
+    terms: dict[str, Any] = {}
+    if attributes.get("error") == "true" or attributes.get("otel.status_code") == "ERROR":
+        attributes.pop("error", None)
+        attributes.pop("otel.status_code", None)
+        terms["has_failed"] = True
+    if attributes.get("span.kind") in KINDS:
+        terms["kind"] = KINDS.index(attributes.pop("span.kind"))
+    return {**terms, "attributes": tuple(Wanted(key, value) for key, value in attributes.items())}
+
+
+def operation(name: str, kind: str) -> dict[str, str]:
+    """An operation, as both versions of the API have it; an unspecified kind is empty."""
+    return {"name": name, "spanKind": "" if kind == KINDS[0] else kind}
 
 
 def attribute_map(name: str, text: str) -> dict[str, str]:

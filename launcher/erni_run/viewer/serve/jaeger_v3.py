@@ -15,13 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from erni_run.viewer.query import load, names, summaries
-from erni_run.viewer.query.attribute import Wanted
 from erni_run.viewer.query.parameters import BadParameter, duration, number, trace_id
 from erni_run.viewer.query.search import Filter, Search
 from erni_run.viewer.query.trace import trace
 from erni_run.viewer.receive import json_form
 from erni_run.viewer.serve.backend import Backend
-from erni_run.viewer.serve.jaeger_v1 import attribute_map, dependencies
+from erni_run.viewer.serve.jaeger_v1 import attribute_map, dependencies, operation, search_terms
 
 _DEPTH, _LARGEST_DEPTH = 100, 1500
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+ -]\d\d:\d\d)")
@@ -53,8 +52,7 @@ class _Version3:
         kind = asked.get("spanKind", "").lower()
         with self._database.reading() as connection:
             found = names.operations(connection, asked.get("service", ""))
-        operations = [{"name": name, "spanKind": of} for _, name, of in found if kind in ("", of)]
-        return JSONResponse({"operations": operations})
+        return JSONResponse({"operations": [operation(name, of) for _, name, of in found if kind in ("", of)]})
 
     def traces(self, request: Request) -> Response:
         with self._database.reading() as connection:
@@ -98,11 +96,10 @@ class _Version3:
         for name in ("query.startTimeMin", "query.startTimeMax"):
             if name not in asked:
                 raise BadParameter(f"{name} is required")
-        attributes = attribute_map("query.attributes", asked.get("query.attributes", ""))
         wanted = Filter(
             service=asked.get("query.serviceName", ""),
             operation=asked.get("query.operationName", ""),
-            attributes=tuple(Wanted(key, value) for key, value in attributes.items()),
+            **search_terms(attribute_map("query.attributes", asked.get("query.attributes", ""))),
             shortest_span=duration("query.durationMin", asked.get("query.durationMin", "")),
             longest_span=duration("query.durationMax", asked.get("query.durationMax", "")),
             start=_time("query.startTimeMin", asked["query.startTimeMin"]),
