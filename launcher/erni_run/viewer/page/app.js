@@ -5,21 +5,17 @@ import * as keyboard from "/page/keyboard.js";
 import * as router from "/page/router.js";
 import * as theme from "/page/theme.js";
 import { say } from "/page/announce.js";
-import { show as showCompare } from "/page/compare.js";
-import { show as showDelivery } from "/page/delivery.js";
-import { show as showList } from "/page/list/list.js";
-import { show as showMap } from "/page/map.js";
-import { show as showOperations } from "/page/operations.js";
-import { show as showTrace } from "/page/trace/trace.js";
 
-/** @type {Record<string, {title: string, view: router.View}>} */
-const VIEWS = {
-  traces: { title: "Traces", view: showList },
-  trace: { title: "Trace", view: showTrace },
-  operations: { title: "Operations", view: showOperations },
-  map: { title: "Map", view: showMap },
-  compare: { title: "Compare", view: showCompare },
-  delivery: { title: "Delivery", view: showDelivery },
+/** Pages by name; each is loaded when it is first shown.
+ * @type {Record<string, {title: string, load: () => Promise<{show: router.View}>}>}
+ */
+const PAGES = {
+  traces: { title: "Traces", load: () => import("/page/list/list.js") },
+  trace: { title: "Trace", load: () => import("/page/trace/trace.js") },
+  operations: { title: "Operations", load: () => import("/page/operations.js") },
+  map: { title: "Map", load: () => import("/page/map.js") },
+  compare: { title: "Compare", load: () => import("/page/compare.js") },
+  delivery: { title: "Delivery", load: () => import("/page/delivery.js") },
 };
 
 const main = /** @type {HTMLElement} */ (document.getElementById("main"));
@@ -33,14 +29,15 @@ async function show(place) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  const page = VIEWS[place.name];
+  const page = PAGES[place.name];
   document.title = `${page?.title ?? "Not found"} · erni-run view`;
   markLink(place.name === "trace" || place.name === "compare" ? "traces" : place.name);
   main.dataset.page = place.name;
   main.scrollTop = 0;
   if (!page) return fill(main, failure("There is no such page.", null));
   try {
-    await page.view(main, place, signal);
+    const { show: view } = await page.load();
+    if (!signal.aborted) await view(main, place, signal);
   } catch (error) {
     if (signal.aborted) return undefined;
     fill(main, failure(error.message, () => show(router.place())));

@@ -20,7 +20,7 @@ export class FilterForm {
     this.services = [];
     this.keys = [];
     this.element = h("form", { class: "filters", role: "search", "aria-label": "Filter traces",
-      on: { submit: (event) => { event.preventDefault(); this.#addAttribute(); } } });
+      on: { submit: (event) => event.preventDefault() } });
     this.#draw();
   }
 
@@ -29,11 +29,7 @@ export class FilterForm {
     const [services, attributes] = await Promise.all([
       api.get("services", {}, signal), api.get("attributes", { prefix: "" }, signal)]);
     [this.services, this.keys] = [services.services, attributes.keys];
-    const unfinished = this.#attribute.value;
-    const focused = document.activeElement?.getAttribute("name");
-    this.#draw();
-    this.#attribute.value = unfinished;
-    if (focused) this.element.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+    this.#drawChoices();
   }
 
   /** Shows other filters than before.
@@ -49,7 +45,7 @@ export class FilterForm {
   }
 
   get #attribute() {
-    return /** @type {HTMLInputElement} */ (this.element.querySelector("[name=attribute]"));
+    return /** @type {HTMLInputElement} */ (this.#find("[name=attribute]"));
   }
 
   #change(some) {
@@ -60,19 +56,32 @@ export class FilterForm {
 
   #draw() {
     fill(this.element, this.#fields(), this.#chips());
+    this.#drawChoices();
+  }
+
+  /** Fills in what there is to choose from, and leaves alone what the user is about to write. */
+  #drawChoices() {
+    const { service } = this.filters;
+    const among = this.services.filter(({ name }) => !service || name === service);
+    const names = [...new Set([...this.services.map(({ name }) => name), ...(service ? [service] : [])])];
+    fill(this.#find("[name=service]"), options([["", "All services"], ...names.map((name) => [name, name])], service));
+    fill(this.#find("#operations"), [...new Set(among.flatMap(({ operations }) => operations))].map((value) =>
+      h("option", { value })));
+    fill(this.#find("#keys"), this.keys.map((key) => h("option", { value: `${key}=` })));
+  }
+
+  #find(selector) {
+    return this.element.querySelector(selector);
   }
 
   #fields() {
     const { filters } = this;
-    const names = this.services.map((service) => service.name);
-    const operations = this.services.filter((service) => !filters.service || service.name === filters.service)
-      .flatMap((service) => service.operations);
     return h("div", { class: "fields" },
-      field("Service", select("service", filters.service, [["", "All services"], ...pairs(names, filters.service)],
+      field("Service", select("service", "", [],
         (service) => this.#change({ service, operation: "" }))),
       field("Operation", text("operation", filters.operation, "any", (operation) => this.#change({ operation }),
         { list: "operations", class: "wide" })),
-      h("datalist", { id: "operations" }, [...new Set(operations)].map((value) => h("option", { value }))),
+      h("datalist", { id: "operations" }),
       this.#status(),
       h("div", { class: "field pair", role: "group", "aria-label": "Duration" }, h("span", { class: "label" }, "Duration"),
         text("min", filters.min, "min, 5ms", (min) => this.#change({ min }), { "aria-label": "Shortest duration" }),
@@ -81,8 +90,9 @@ export class FilterForm {
       field("Time", select("last", filters.start || filters.end ? "chosen" : filters.last, this.#times(),
         (last) => last !== "chosen" && this.#change({ last, start: "", end: "" }))),
       field("Attribute", h("input", { name: "attribute", placeholder: "key=value, or a trace id", list: "keys",
-        class: "wide", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" })),
-      h("datalist", { id: "keys" }, this.keys.map((key) => h("option", { value: `${key}=` }))),
+        class: "wide", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/",
+        on: { keydown: (event) => event.key === "Enter" && this.#addAttribute() } })),
+      h("datalist", { id: "keys" }),
     );
   }
 
@@ -134,17 +144,15 @@ function field(label, control) {
   return h("label", { class: "field" }, h("span", { class: "label" }, label), control);
 }
 
-function select(name, value, options, changed) {
-  return h("select", { name, on: { change: (event) => changed(event.target.value) } },
-    options.map(([key, label]) => h("option", { value: key, selected: key === value }, label)));
+function select(name, value, pairs, changed) {
+  return h("select", { name, on: { change: (event) => changed(event.target.value) } }, options(pairs, value));
+}
+
+function options(pairs, value) {
+  return pairs.map(([key, label]) => h("option", { value: key, selected: key === value }, label));
 }
 
 function text(name, value, placeholder, changed, more = {}) {
   return h("input", { name, value, placeholder, autocomplete: "off", spellcheck: "false", ...more,
     on: { change: (event) => changed(event.target.value.trim()) } });
-}
-
-/** Options for `names`; a value from the address that is not among them stays choosable. */
-function pairs(names, value) {
-  return [...new Set([...names, ...(value ? [value] : [])])].map((name) => [name, name]);
 }
