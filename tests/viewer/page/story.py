@@ -76,6 +76,11 @@ class Story:
         values = {"exception.type": kind, "exception.message": message, "exception.stacktrace": stack}
         self.event(span, at, "exception", values)
 
+    def link(self, span: Span, other: Story) -> None:
+        """Link ``span`` to the first span of ``other``."""
+        target = other.spans[0][1]
+        span.links.append(Span.Link(trace_id=target.trace_id, span_id=target.span_id))
+
     def event(self, span: Span, at: float, name: str, values: dict[str, Any]) -> None:
         span.events.append(
             Span.Event(name=name, time_unix_nano=self.start + round(at * MS), attributes=_exact_pairs(values))
@@ -215,12 +220,14 @@ def hostile(start: int) -> Story:
 
 
 def night(start: int, many: int = 24) -> list[Story]:
-    """Ordinary batches a minute apart: every sixth is throttled, every seventh slow."""
-    return [
+    """Ordinary batches a minute apart: every sixth is throttled, every seventh slow. The second follows from the fifth."""
+    stories = [
         batch(f"batch {number}", start + number * 60_000 * MS, throttled=number % 6 == 4,
               pace=(4.0 if number % 7 == 3 else 1.0) + number % 5 * 0.13)  # fmt: skip
         for number in range(many)
     ]
+    stories[1].link(stories[1].spans[0][1], stories[4])
+    return stories
 
 
 def _resource(service: str) -> dict[str, str]:

@@ -54,6 +54,7 @@ class ComparePage {
   #draw() {
     this.lines = this.isOnlyDifferent ? this.all.filter((line) => isDifferent(line, this.traces)) : this.all;
     this.only.setAttribute("aria-pressed", String(this.isOnlyDifferent));
+    this.box.setAttribute("aria-rowcount", String(this.lines.length + 1));
     this.list.setCount(this.lines.length);
   }
 

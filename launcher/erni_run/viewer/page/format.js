@@ -1,6 +1,6 @@
 /** @file Numbers, durations and times as people read them. */
 
-const THIN = " ";
+const THIN = "\u202f"; // narrow, and no line breaks at it
 const UNITS = [[1e9 * 3600, "h"], [1e9 * 60, "min"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"]];
 
 /** A duration with the unit that suits it: `850 µs`, `12.3 ms`, `4.56 s`.

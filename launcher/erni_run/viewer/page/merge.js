@@ -22,7 +22,7 @@ export function merge(first, second) {
     const line = stack.pop();
     lines.push(line);
     const [left, right] = line.spans.map((spans) => spans.flatMap((span) => span.children));
-    stack.push(...groups(left, right, line.depth + 1).toReversed());
+    for (const next of groups(left, right, line.depth + 1).toReversed()) stack.push(next);
   }
   return lines;
 }
@@ -37,7 +37,7 @@ function groups(left, right, depth) {
       found.get(key)[side].push(span);
     }
   }
-  const begun = (sides) => Math.min(...sides.flat().map((span) => span.start));
+  const begun = (sides) => sides.flat().reduce((first, span) => Math.min(first, span.start), Infinity);
   return [...found.values()].sort((a, b) => begun(a) - begun(b)).map((spans) => line(spans, depth));
 }
 

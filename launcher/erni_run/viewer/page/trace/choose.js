@@ -30,7 +30,10 @@ function open(summary, others, resolve, signal) {
     h("ul", {}, others.map((trace) => h("li", {}, h("button", { type: "button", on: { click: () => close(trace.traceId) } },
       h("time", {}, format.moment(trace.start)), h("b", {}, format.duration(Number(trace.duration))),
       trace.errors > 0 && h("span", { class: "badge error" }, format.counted(trace.errors, "error")))))),
-    h("form", { method: "dialog", on: { submit: () => close(field.value.trim().toLowerCase()) } }, field,
+    h("form", { method: "dialog", on: { submit: (event) => {
+      event.preventDefault();
+      close(field.value.trim().toLowerCase());
+    } } }, field,
       h("button", { type: "submit" }, "Compare"),
       h("button", { type: "button", class: "quiet", on: { click: () => close("") } }, "Cancel")));
   dialog.addEventListener("cancel", () => close(""));

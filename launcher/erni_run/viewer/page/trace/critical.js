@@ -22,7 +22,7 @@ export function criticalPath(trace) {
     const { span, end } = stack.pop();
     const { sections, waitedFor } = walkBack(span, end);
     path.set(span, sections);
-    stack.push(...waitedFor);
+    for (const next of waitedFor) stack.push(next);
   }
   return path;
 }

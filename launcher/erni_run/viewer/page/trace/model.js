@@ -65,37 +65,43 @@ function readSpan(raw, start) {
     role: roleOf(raw), isOrphan: false };
 }
 
-/** Links children to parents. A span whose parents lead back to itself is a root, as if they had not arrived. */
+/** Links children to parents, and returns the roots. Of spans whose parents lead back to themselves the first is one. */
 function link(spans, byId) {
-  const roots = [];
-  for (const span of spans.toSorted((a, b) => a.start - b.start || b.duration - a.duration)) {
-    const parent = span.raw.parentId ? byId.get(span.raw.parentId) : undefined;
-    span.isOrphan = Boolean(span.raw.parentId) && (!parent || leadsTo(parent, span));
-    if (parent && !span.isOrphan) {
-      span.parent = parent;
-      parent.children.push(span);
-    } else {
-      roots.push(span);
-    }
+  const sorted = spans.toSorted((a, b) => a.start - b.start || b.duration - a.duration);
+  for (const span of sorted) {
+    span.parent = byId.get(span.raw.parentId) ?? null;
+    span.isOrphan = Boolean(span.raw.parentId) && !span.parent;
+    span.parent?.children.push(span);
+  }
+  const roots = sorted.filter((span) => !span.parent);
+  const reached = new Set(roots.flatMap(below));
+  for (const span of sorted.filter((candidate) => !reached.has(candidate))) {
+    if (reached.has(span)) continue;
+    span.parent.children.splice(span.parent.children.indexOf(span), 1);
+    Object.assign(span, { parent: null, isOrphan: true });
+    roots.push(span);
+    for (const other of below(span)) reached.add(other);
   }
   return roots;
 }
 
-function leadsTo(ancestor, span) {
-  for (let next = ancestor; next; next = next.parent) if (next === span) return true;
-  return false;
-}
-
-/** Gives each span its place, depth first, without recursion: a trace may be thousands deep. */
-function number(roots) {
-  const spans = [];
-  const stack = roots.toReversed();
+/** The span and all below it, depth first, without recursion: a trace may be thousands deep. */
+function below(top) {
+  const [spans, stack] = [[], [top]];
   while (stack.length) {
     const span = stack.pop();
-    span.depth = span.parent ? span.parent.depth + 1 : 0;
-    span.order = span.last = spans.length;
     spans.push(span);
-    stack.push(...span.children.toReversed());
+    for (const child of span.children.toReversed()) stack.push(child);
+  }
+  return spans;
+}
+
+/** All spans, each with its place. */
+function number(roots) {
+  const spans = roots.flatMap(below);
+  for (const [order, span] of spans.entries()) {
+    span.depth = span.parent ? span.parent.depth + 1 : 0;
+    span.order = span.last = order;
   }
   return spans;
 }

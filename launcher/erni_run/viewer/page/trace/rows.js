@@ -26,7 +26,7 @@ export function rowsOf(trace, showing) {
   while (stack.length) {
     const row = stack.pop();
     rows.push(row);
-    stack.push(...below(row, showing).toReversed());
+    for (const next of below(row, showing).toReversed()) stack.push(next);
   }
   return rows;
 }

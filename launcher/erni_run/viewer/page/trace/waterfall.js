@@ -56,9 +56,8 @@ export class Waterfall {
   /** Works out the rows anew: something was opened, closed, folded, or logs came or went. */
   rebuild() {
     const current = this.rows[this.at];
-    const span = current && spanOfRow(current);
     this.rows = rowsOf(this.trace, this.showing);
-    this.at = span ? Math.max(0, this.#indexOf(span)) : Math.min(this.at, this.rows.length - 1);
+    this.at = current ? Math.max(0, this.#indexOfRow(current)) : 0;
     this.element.setAttribute("aria-rowcount", String(this.rows.length + 1));
     this.list.setCount(this.rows.length);
     this.#tellActive();
@@ -109,9 +108,10 @@ export class Waterfall {
     else if (row) this.#choose(true);
   }
 
-  /** Closes every span that is `depth` deep; 0 opens all. */
+  /** Closes all spans and folds that are `depth` deep; 0 opens all spans. */
   closeAt(depth) {
     this.showing.closed.clear();
+    if (depth) this.showing.opened.clear();
     const isClosed = (span) => depth > 0 && span.depth >= depth && span.children.length > 0;
     for (const span of this.trace.spans.filter(isClosed)) this.showing.closed.add(span.id);
     this.rebuild();
@@ -139,6 +139,15 @@ export class Waterfall {
     this.drawing.selected = span.id;
     this.list.refresh();
     this.select(span, isOpening);
+  }
+
+  /** Where a row is now; if it is gone, where its span is. */
+  #indexOfRow(row) {
+    const isSame = { fold: (other) => other.fold?.id === row.fold?.id, log: (other) => other.log === row.log,
+      span: (other) => other.span === row.span }[row.type];
+    const index = this.rows.findIndex((other) => other.type === row.type && isSame(other));
+    const span = spanOfRow(row);
+    return index >= 0 || !span ? index : this.#indexOf(span);
   }
 
   #indexOf(span) {
