@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 import tempfile
@@ -27,11 +26,11 @@ from erni_run.viewer.receive.signal import LARGEST, Signal, Unavailable, answer,
 from erni_run.viewer.serve.application import application
 from erni_run.viewer.serve.backend import Backend
 from erni_run.viewer.serve.live import Live
+from erni_run.viewer.stop import Stop
 from erni_run.viewer.store.database import Database
 from erni_run.viewer.store.place import InUse, lock, make_private, state_directory
 from erni_run.viewer.store.writer import Writer
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_SECONDS = 2.0
 
 
@@ -58,34 +57,32 @@ def run(options: Options, environ: Mapping[str, str]) -> int:
 
     Raises PortsInUse, place.Unusable for the state directory, files.Unreadable.
     """
-    stopped = threading.Event()
-    for number in _STOPPING:
-        signal.signal(number, lambda *_: stopped.set())
+    stop = Stop()
     if options.files:
-        return _show_files(options, stopped)
+        return _show_files(options, stop)
     folder = state_directory(environ)
     make_private(folder)
     try:
         held = lock(folder)
     except InUse as error:
-        return _use_running(folder, options, stopped, error)
+        return _use_running(folder, options, stop, error)
     try:
-        return _receive(folder, options, stopped)
+        return _receive(folder, options, stop)
     finally:
         os.close(held)
 
 
-def _use_running(folder: Path, options: Options, stopped: threading.Event, error: InUse) -> int:
+def _use_running(folder: Path, options: Options, stop: Stop, error: InUse) -> int:
     other = address.running(folder)
     if other is None:
         raise InUse(f"{error}, and does not answer: end it first")
     _say(f"already running (pid {other.pid}): {other.page}")
     if options.tail:
-        _until(stopped, other.page, options)
+        _until(stop, other.page, options)
     return 0
 
 
-def _receive(folder: Path, options: Options, stopped: threading.Event) -> int:
+def _receive(folder: Path, options: Options, stop: Stop) -> int:
     """Be the backend that keeps its traces in ``folder``."""
     with contextlib.ExitStack() as stack:
         page, otlp = _bound(options)
@@ -113,11 +110,11 @@ def _receive(folder: Path, options: Options, stopped: threading.Event) -> int:
         address.publish(folder, here)
         stack.callback(address.withdraw, folder)
         _say(f"traces at {here.page}; OTLP at {here.grpc} (gRPC) and {here.http} (HTTP); kept in {folder}")
-        _until(stopped, here.page, options)
+        _until(stop, here.page, options)
     return 0
 
 
-def _show_files(options: Options, stopped: threading.Event) -> int:
+def _show_files(options: Options, stop: Stop) -> int:
     """Show what is in files, from a database that is gone afterwards."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="erni-run-view-")))
@@ -126,7 +123,7 @@ def _show_files(options: Options, stopped: threading.Event) -> int:
         rejected = 0
         for request in files.read(options.files):
             rejected += intake.take(*request)[0]
-            if stopped.is_set():
+            if stop.is_wanted:
                 return 0
         if rejected:
             _say(f"{rejected} spans without a valid id were left out")
@@ -139,7 +136,7 @@ def _show_files(options: Options, stopped: threading.Event) -> int:
         stack.callback(listener.stop)
         stack.callback(live.end)
         _say(f"traces of {', '.join(options.files)} at {_url(options.host, listener.port)}")
-        stopped.wait()
+        stop.wait()
     return 0
 
 
@@ -189,22 +186,22 @@ def _page_or_any(options: Options) -> socket.socket:
         raise PortsInUse(_offer(options.host, "--port", port)) from error
 
 
-def _until(stopped: threading.Event, page: str, options: Options) -> None:
+def _until(stop: Stop, page: str, options: Options) -> None:
     """Wait for the end, with ``--tail`` printing meanwhile."""
     if options.tail:
-        threading.Thread(target=_tail, args=(page, options, stopped), name="printer", daemon=True).start()
-    stopped.wait()
+        threading.Thread(target=_tail, args=(page, options, stop), name="printer", daemon=True).start()
+    stop.wait()
 
 
-def _tail(page: str, options: Options, stopped: threading.Event) -> None:
+def _tail(page: str, options: Options, stop: Stop) -> None:
     try:
         tail.follow(page, sys.stdout, as_json=options.json)
     except tail.Disconnected:
-        if not stopped.is_set():
+        if not stop.is_wanted:
             _say("the viewer has ended")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read the trees has left: Python must not flush
-    stopped.set()
+    stop.want()
 
 
 def _url(host: str, port: int) -> str:

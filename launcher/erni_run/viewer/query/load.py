@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,8 +9,8 @@ from typing import Any, TypeAlias
 
 from erni_run.viewer.query.values import kind_name
 from erni_run.viewer.store import histogram
+from erni_run.viewer.store.rollup import MINUTE
 
-MINUTE = 60 * 10**9
 _STEPS = 30
 
 Times: TypeAlias = "tuple[int | None, int | None]"
@@ -19,6 +18,10 @@ Times: TypeAlias = "tuple[int | None, int | None]"
 
 _OPERATIONS = """
 select o.id, s.name, o.name, o.kind, o.agent, o.handoff from operations o join services s on s.id = o.service
+"""
+_CALLS = """
+select p.name, c.name, calls, errors, total, histogram
+from calls join services p on p.id = parent join services c on c.id = child where minute between ? and ?
 """
 _MINUTES = """
 select operation, minute, calls, errors, total, histogram from minutes where minute between ? and ?
@@ -73,20 +76,11 @@ def services(connection: sqlite3.Connection, times: Times) -> list[Row]:
 
 
 def calls(connection: sqlite3.Connection, times: Times) -> dict[tuple[str, str], Load]:
-    """Calls between services, by (parent, child), in traces that started in that time."""
-    first, last = times[0] or 0, times[1] if times[1] is not None else 2**63 - 1
-    rows = connection.execute(
-        "select calls from traces where start between ? and ? and calls <> '[]'", (first, last)
-    ).fetchall()
-    loads: dict[tuple[str, str], Load] = {}
-    for parent, child, duration, is_error in json.loads(f"[{','.join(row[0][1:-1] for row in rows)}]"):
-        load = loads.setdefault((parent, child), Load())
-        load.calls += 1
-        load.errors += is_error
-        load.total += duration
-        index = histogram.bucket(duration)
-        load.counts[index] = load.counts.get(index, 0) + 1
-    return loads
+    """Calls between services, by (parent, child)."""
+    loads: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for parent, child, *counted in connection.execute(_CALLS, _minutes(connection, times)):
+        loads.setdefault((parent, child), []).append(tuple(counted))
+    return {edge: _summed(minutes) for edge, minutes in loads.items()}
 
 
 def _rows(
@@ -103,7 +97,7 @@ def _rows(
     for operation, minute, *counted in connection.execute(_MINUTES, (first, last)):
         if operation in keys:
             steps = groups.setdefault(keys[operation], {})
-            steps.setdefault(first + (minute - first) // step * step, []).append(counted)
+            steps.setdefault(first + (minute - first) // step * step, []).append(tuple(counted))
     rows = []
     for group, steps in groups.items():
         trend = {begin * MINUTE: _summed(steps[begin]) for begin in sorted(steps)}

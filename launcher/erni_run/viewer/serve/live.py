@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
@@ -27,12 +28,14 @@ class _Subscriber:
     def tell(self, traces: Iterable[int] | None) -> None:
         """Called in any thread."""
         numbers = None if traces is None else list(traces)
-        self._loop.call_soon_threadsafe(self._told, numbers)
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and the page with it
+            self._loop.call_soon_threadsafe(self._told, numbers)
 
     def end(self) -> None:
         """Called in any thread."""
         self.is_ended = True
-        self._loop.call_soon_threadsafe(self._woken.set)
+        with contextlib.suppress(RuntimeError):  # as above
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     async def wait(self) -> bool:
         """Whether something happened before it was time for a comment."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from erni_run.viewer.store.place import Unusable, open_private
 from erni_run.viewer.store.schema import TABLES, VERSION
 
-_BUSY_SECONDS = 10
+_BUSY_SECONDS = 2
 _NAME = "traces.db"
 
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from erni_run.viewer.store.histogram import bucket, pack, unpack
 from erni_run.viewer.store.interned import Interned
+from erni_run.viewer.store.rollup import Rollup
 from erni_run.viewer.store.rows import LogRow, MetricRow, SpanRow
 from erni_run.viewer.store.summary import summarize
 
-MINUTE = 60 * 10**9
 _ERROR = 2  # Status.STATUS_CODE_ERROR
 _AT_ONCE = 1000  # spans: the summary of a larger trace is not made anew with each batch
 _PATIENCE = 10  # times what making it took
@@ -28,7 +26,6 @@ _METRIC = """
 insert into metrics (resource, scope, name, body) values (?, ?, ?, ?)
 on conflict (resource, scope, name) do update set body = excluded.body
 """
-_MINUTE = "select calls, errors, total, histogram from minutes where operation = ? and minute = ?"
 
 
 class Inserter:
@@ -37,7 +34,8 @@ class Inserter:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._interned = Interned(connection)
-        self._minutes: dict[tuple[int, int], tuple[list[int], dict[int, int]]] = {}
+        self._minutes = Rollup(connection, "minutes", ("operation",))
+        self._calls = Rollup(connection, "calls", ("parent", "child"))
         self._keys: set[str] = set()
         self._touched: set[int] = set()
         self._logged: set[int] = set()
@@ -69,16 +67,7 @@ class Inserter:
         if not self._connection.execute(_SPAN, values).rowcount:
             return
         self._touched.add(trace)
-        key = operation, span.start // MINUTE
-        found = self._minutes.get(key)
-        if found is None:
-            found = self._minutes[key] = [0, 0, 0], {}
-        sums, counts = found
-        sums[0] += 1
-        sums[1] += span.status == _ERROR
-        sums[2] += span.duration
-        index = bucket(span.duration)
-        counts[index] = counts.get(index, 0) + 1
+        self._minutes.add((operation,), span.start, span.duration, is_error=span.status == _ERROR)
         if interned.wants_keys(operation):
             self._keys |= _attribute_keys(span.body)
 
@@ -88,7 +77,7 @@ class Inserter:
         The summary of a large trace waits a while, unless ``everything`` is wanted; until then it is marked in the
         table, so that a viewer that is killed meanwhile makes it at its next start.
         """
-        self._write_minutes()
+        self._minutes.write()
         self._interned.keys(self._keys)
         self._keys.clear()
         for trace in self._touched:
@@ -98,10 +87,11 @@ class Inserter:
             self._connection.execute("update traces set is_settled = 0 where id = ? and is_settled", (trace,))
         for trace in done:
             began = time.perf_counter()
-            spans = summarize(self._connection, self._interned, trace)
+            spans = summarize(self._connection, self._interned, self._calls, trace)
             del self._due[trace]
             if spans > _AT_ONCE:
                 self._cost[trace] = time.perf_counter() - began
+        self._calls.write()
         changed = done | self._logged
         self._touched, self._logged = set(), set()
         return changed
@@ -117,22 +107,12 @@ class Inserter:
     def forget(self) -> None:
         """Forget what was inserted since the last ``settle``, and every number: rows were deleted or rolled back."""
         self._interned.forget()
-        for memory in (self._minutes, self._keys, self._touched, self._logged, self._due, self._cost):
+        self._minutes.forget()
+        self._calls.forget()
+        for memory in (self._keys, self._touched, self._logged, self._due, self._cost):
             memory.clear()
         unsettled = self._connection.execute("select id from traces where not is_settled and start is not null")
         self._due.update((trace, 0.0) for (trace,) in unsettled)
-
-    def _write_minutes(self) -> None:
-        for (operation, minute), (sums, counts) in self._minutes.items():
-            known: Any = self._connection.execute(_MINUTE, (operation, minute)).fetchone()
-            packed = pack(counts)
-            if known is not None:
-                sums[:] = [ours + theirs for ours, theirs in zip(sums, known[:3], strict=True)]
-                packed = pack(unpack((packed, known[3])))
-            calls, errors, total = sums
-            row = operation, minute, calls, errors, min(total, 2**63 - 1), packed
-            self._connection.execute("insert or replace into minutes values (?, ?, ?, ?, ?, ?)", row)
-        self._minutes.clear()
 
 
 def _attribute_keys(body: bytes) -> set[str]:

@@ -12,6 +12,7 @@ _KEYS_FROM = 50  # spans of each operation whose attribute keys are looked at, a
 class Operation(NamedTuple):
     """What a summary needs of an operation."""
 
+    number: int  # of the service
     service: str
     agent: str
 
@@ -49,7 +50,7 @@ class Interned:
             owner = self._number("services", name=service)
             number = self._number("operations", service=owner, name=name, kind=kind, agent=agent, handoff=handoff)
             self._remember(key, number)
-            self.operations[number] = Operation(service, agent)
+            self.operations[number] = Operation(owner, service, agent)
         return number
 
     def known(self, operation: int) -> Operation:
@@ -57,7 +58,7 @@ class Interned:
         found = self.operations.get(operation)
         if found is None:
             row = self._connection.execute(
-                "select s.name, o.agent from operations o join services s on s.id = o.service where o.id = ?",
+                "select s.id, s.name, o.agent from operations o join services s on s.id = o.service where o.id = ?",
                 (operation,),
             ).fetchone()
             found = self.operations[operation] = Operation(*row)

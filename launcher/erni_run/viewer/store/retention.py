@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 
 from erni_run.viewer.store.database import size
+from erni_run.viewer.store.rollup import MINUTE
 
 _TRACES, _SPANS = 500, 20_000  # at once, so that senders never wait long
 _RECORDS = 5_000
-_MINUTE = 60 * 10**9
 
 
 def prune(connection: sqlite3.Connection, most: int) -> bool:
@@ -48,20 +48,22 @@ def _drop_what_they_shared(connection: sqlite3.Connection) -> None:
     (start,) = connection.execute("select min(start) from traces").fetchone()
     if start is not None:
         connection.execute("delete from logs where trace is null and time < ?", (start,))
-        connection.execute("delete from minutes where minute < ?", (start // _MINUTE,))
+        for table in ("minutes", "calls"):
+            connection.execute(f"delete from {table} where minute < ?", (start // MINUTE,))
     connection.execute(
         "delete from operations where not exists (select 1 from spans where spans.operation = operations.id)"
         " and not exists (select 1 from minutes where minutes.operation = operations.id)"
     )
     connection.execute(
         "delete from services where not exists (select 1 from operations where operations.service = services.id)"
+        " and not exists (select 1 from calls where services.id in (calls.parent, calls.child))"
     )
 
 
 def clear(connection: sqlite3.Connection) -> None:
     """Delete everything."""
     for table in (
-        "spans", "traces", "logs", "metrics", "minutes", "operations", "services", "resources", "scopes",
+        "spans", "traces", "logs", "metrics", "minutes", "calls", "operations", "services", "resources", "scopes",
         "attribute_keys", "counters",
     ):  # fmt: skip
         connection.execute(f"delete from {table}")

@@ -23,7 +23,7 @@ create table traces (
     orphans integer not null default 0, has_root integer not null default 0, root integer,
     services text not null default '[]',  -- [[service, spans, errors], ...] in order of appearance
     agents text not null default '[]',    -- [name, ...] in order of appearance
-    calls text not null default '[]'      -- between services: [[parent, child, duration, is error], ...]
+    last_span integer not null default 0  -- the largest id of a span that the summary knows of
 );
 create index traces_start on traces (start);
 create index traces_duration on traces (duration);
@@ -54,6 +54,11 @@ create table minutes (
     operation integer not null, minute integer not null, calls integer not null, errors integer not null,
     total integer not null, histogram blob not null,
     primary key (operation, minute)
+) without rowid;
+create table calls (  -- the same of calls between services
+    parent integer not null, child integer not null, minute integer not null, calls integer not null,
+    errors integer not null, total integer not null, histogram blob not null,
+    primary key (parent, child, minute)
 ) without rowid;
 create table counters (name text primary key, value integer not null) without rowid;
 """

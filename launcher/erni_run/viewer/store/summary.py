@@ -9,18 +9,23 @@ import json
 import sqlite3
 
 from erni_run.viewer.store.interned import Interned
+from erni_run.viewer.store.rollup import Rollup
 
 _ERROR = 2  # Status.STATUS_CODE_ERROR
 
-_SPANS = "select span_id, parent, operation, start, duration, status from spans where trace = ?"
+_SPANS = "select span_id, parent, operation, start, duration, status, id from spans where trace = ?"
 _UPDATE = """
 update traces set is_settled = 1, start = ?, duration = ?, spans = ?, errors = ?, orphans = ?, has_root = ?, root = ?,
-    services = ?, agents = ?, calls = ? where id = ?
+    services = ?, agents = ?, last_span = ? where id = ?
 """
 
 
-def summarize(connection: sqlite3.Connection, interned: Interned, trace: int) -> int:
-    """Write the summary of the trace with that number. Returns the count of its spans."""
+def summarize(connection: sqlite3.Connection, interned: Interned, between: Rollup, trace: int) -> int:
+    """Write the summary of the trace with that number, and add its new calls between services to ``between``.
+
+    Returns the count of its spans. A call is new if one of its two spans has arrived since the last summary.
+    """
+    (known_until,) = connection.execute("select last_span from traces where id = ?", (trace,)).fetchone()
     spans = connection.execute(_SPANS, (trace,)).fetchall()
     if not spans:
         return 0
@@ -28,11 +33,10 @@ def summarize(connection: sqlite3.Connection, interned: Interned, trace: int) ->
     by_id = {span[0]: span for span in spans}
     services: dict[str, list[int]] = {}
     agents: dict[str, None] = {}
-    calls = []
     errors = orphans = 0
     root = orphan = None
     end = 0
-    for span_id, parent, operation, start, duration, status in spans:
+    for span_id, parent, operation, start, duration, status, number in spans:
         known = interned.known(operation)
         is_error = status == _ERROR
         counts = services.setdefault(known.service, [0, 0])
@@ -46,9 +50,10 @@ def summarize(connection: sqlite3.Connection, interned: Interned, trace: int) ->
         if parent is None:
             root = operation if root is None else root
         elif parent in by_id and parent != span_id:
-            caller = interned.known(by_id[parent][2]).service
-            if caller != known.service:
-                calls.append((caller, known.service, duration, int(is_error)))
+            calling = by_id[parent]
+            caller = interned.known(calling[2]).number
+            if caller != known.number and max(number, calling[6]) > known_until:
+                between.add((caller, known.number), start, duration, is_error=is_error)
         else:
             orphans += 1
             orphan = operation if orphan is None else orphan
@@ -66,7 +71,7 @@ def summarize(connection: sqlite3.Connection, interned: Interned, trace: int) ->
             shown,
             _compact([[name, *counts] for name, counts in services.items()]),
             _compact(list(agents)),
-            _compact(calls),
+            max(span[6] for span in spans),
             trace,
         ),
     )
