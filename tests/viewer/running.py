@@ -23,6 +23,41 @@ PROTOBUF = "application/x-protobuf"
 MINUTE = 60 * 10**9
 START = 1_790_000_000 * 10**9 // MINUTE * MINUTE  # nanoseconds; a whole minute, so that steps can be told
 MILLISECOND = 10**6
+RECORDED: dict[str, Any] = {  # as opentelemetry-js posts it from a page
+    "resourceSpans": [
+        {
+            "resource": {
+                "attributes": [{"key": "service.name", "value": {"stringValue": "page"}}],
+                "droppedAttributesCount": 0,
+            },
+            "scopeSpans": [
+                {
+                    "scope": {"name": "@opentelemetry/instrumentation-fetch", "version": "0.57.0"},
+                    "spans": [
+                        {
+                            "traceId": "5B8EFFF798038103D269B633813FC60C",
+                            "spanId": "EEE19B7EC3C1B174",
+                            "parentSpanId": "",
+                            "name": "HTTP GET",
+                            "kind": 3,
+                            "startTimeUnixNano": str(START),
+                            "endTimeUnixNano": START + 10**6,
+                            "attributes": [
+                                {"key": "http.status_code", "value": {"intValue": "200"}},
+                                {"key": "ratio", "value": {"doubleValue": 0.5}},
+                                {"key": "tags", "value": {"arrayValue": {"values": [{"stringValue": "a"}]}}},
+                            ],
+                            "events": [],
+                            "links": [{"traceId": "5b8efff798038103d269b633813fc60d", "spanId": "eee19b7ec3c1b175"}],
+                            "status": {"code": 0},
+                            "aFieldOfTomorrow": {"nested": [1, 2]},
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
+}
 
 
 class Answer:
@@ -41,10 +76,12 @@ class Answer:
 class Viewer:
     """``erni-run view`` with its state in ``folder``, from entry to exit of the ``with`` block."""
 
-    def __init__(self, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, before: tuple[str, ...] = ()
+    ) -> None:
         self.state = folder / "erni-run" / "viewer"
         self.environ = {**os.environ, "XDG_STATE_HOME": str(folder), **(environ or {})}
-        self.command = [sys.executable, "-m", "erni_run", "view", *ANY_PORTS, *arguments]
+        self.command = [*before, sys.executable, "-m", "erni_run", "view", *ANY_PORTS, *arguments]
 
     def __enter__(self) -> Viewer:
         self.process = subprocess.Popen(

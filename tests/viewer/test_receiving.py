@@ -30,44 +30,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import format_trace_id
 
-from tests.viewer.running import PROTOBUF, START, Viewer, asked, eventually, hexadecimal, request, span
+from tests.viewer.running import PROTOBUF, RECORDED, START, Viewer, asked, eventually, hexadecimal, request, span
 
 JSON = "application/json"
-RECORDED = {  # as opentelemetry-js posts it from a page
-    "resourceSpans": [
-        {
-            "resource": {
-                "attributes": [{"key": "service.name", "value": {"stringValue": "page"}}],
-                "droppedAttributesCount": 0,
-            },
-            "scopeSpans": [
-                {
-                    "scope": {"name": "@opentelemetry/instrumentation-fetch", "version": "0.57.0"},
-                    "spans": [
-                        {
-                            "traceId": "5B8EFFF798038103D269B633813FC60C",
-                            "spanId": "EEE19B7EC3C1B174",
-                            "parentSpanId": "",
-                            "name": "HTTP GET",
-                            "kind": 3,
-                            "startTimeUnixNano": str(START),
-                            "endTimeUnixNano": START + 10**6,
-                            "attributes": [
-                                {"key": "http.status_code", "value": {"intValue": "200"}},
-                                {"key": "ratio", "value": {"doubleValue": 0.5}},
-                                {"key": "tags", "value": {"arrayValue": {"values": [{"stringValue": "a"}]}}},
-                            ],
-                            "events": [],
-                            "links": [{"traceId": "5b8efff798038103d269b633813fc60d", "spanId": "eee19b7ec3c1b175"}],
-                            "status": {"code": 0},
-                            "aFieldOfTomorrow": {"nested": [1, 2]},
-                        }
-                    ],
-                }
-            ],
-        }
-    ]
-}
 
 
 def exporters(viewer: Viewer, protocol: str) -> tuple[Any, Any, Any]:

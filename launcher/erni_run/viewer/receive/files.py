@@ -51,21 +51,27 @@ def _requests(path: Path) -> Iterator[tuple[Signal, Any, int]]:
         is_packed = raw.read(2) == _GZIP
     with gzip.open(path, "rb") if is_packed else path.open("rb") as file:
         stream: IO[bytes] = file  # type: ignore[assignment]  # a GzipFile is one in all that matters
-        first = stream.read(1)
+        spooled = _spooled(path, stream)
         stream.seek(0)
-        if first in (b"{", b"\n", b" ", b""):
-            yield from _lines(path, stream)
+        if spooled is not None:
+            yield spooled
         else:
-            yield _spooled(path, stream)
+            yield from _lines(path, stream)
 
 
-def _spooled(path: Path, stream: IO[bytes]) -> tuple[Signal, Any, int]:
-    body = stream.read(_LARGEST_SPOOLED + 1)
+def _spooled(path: Path, stream: IO[bytes]) -> tuple[Signal, Any, int] | None:
+    """The request that the file holds, None if it begins as text does. (A request, too, may begin with a new line.)"""
+    first = stream.read(1)
+    if first in (b"", b"{", b" "):
+        return None
+    body = first + stream.read(_LARGEST_SPOOLED)
     if len(body) > _LARGEST_SPOOLED:
         raise Unreadable(f"{path}: larger than {_LARGEST_SPOOLED} bytes when unpacked")
     try:
         return _TRACES, _TRACES.request.FromString(body), len(body)
     except DecodeError:
+        if body.lstrip()[:1] == b"{":
+            return None
         raise Unreadable(f"{path}: neither OTLP JSON lines nor an OTLP request") from None
 
 
