@@ -13,6 +13,9 @@ import threading
 from pathlib import Path
 
 import pytest
+from erni_run.viewer.store.database import Database
+from erni_run.viewer.store.rows import spans as spans_of
+from erni_run.viewer.store.writer import Batch, Busy, Writer
 
 from tests.viewer.running import PROTOBUF, Viewer, asked, eventually, hexadecimal, request, span
 
@@ -136,6 +139,37 @@ def test_senders_are_told_when_it_cannot_be_written(tmp_path: Path) -> None:
             other.execute("rollback")
         viewer.send(span(2, 1))
         assert viewer.get("/api/view/about")["spans"] == 2
+
+
+def test_more_than_may_wait_is_refused_at_once(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    writer = Writer(database, 2**40, lambda _: None)
+    rows, _ = spans_of(request(span(1, 1)))
+    half = Batch(spans=rows, size=40 * 1024 * 1024)
+    outcomes: list[str] = []
+
+    def write() -> None:
+        try:
+            writer.write(half)
+            outcomes.append("written")
+        except Busy:
+            outcomes.append("busy")
+
+    senders = [threading.Thread(target=write) for _ in range(3)]
+    try:
+        with contextlib.closing(sqlite3.connect(tmp_path / "traces.db", isolation_level=None)) as other:
+            other.execute("begin immediate")  # the writer waits for it
+            for sender in senders:
+                sender.start()
+            assert eventually(lambda: outcomes == ["busy", "busy"])
+            other.execute("rollback")
+        for sender in senders:
+            sender.join()
+        assert outcomes == ["busy", "busy", "written"]
+        writer.write(half)
+    finally:
+        writer.close()
+        database.close()
 
 
 def test_unfinished_summaries_are_made_at_the_next_start(tmp_path: Path) -> None:

@@ -87,8 +87,7 @@ class _Wiring:
         self.wire_functions()
 
     def wire_functions(self) -> None:
-        patterns = self._text.partition("
-")[0].split()
+        patterns = self._text.partition("\n")[0].split()
         if any(map(_may_be_of_the_standard_library, patterns)):
             # We need that library ourselves. Loaded in the middle of an import, we would meet modules half executed:
             # json imports re, and a call after the import of re could not decode the plan.
@@ -96,8 +95,7 @@ class _Wiring:
 
             self.plan  # noqa: B018  # decoded before it is needed
         self._wait_for(patterns)
-        if self._text.split("
-", 3)[2]:
+        if self._text.split("\n", 3)[2]:
             self._when("threading", self._watch)
 
     def _wait_for(self, patterns: Iterable[str]) -> None:

@@ -81,6 +81,15 @@ class Search:
                 return Page(found, None)
         return Page(found, _cursor(position))
 
+    def first(self, limit: int) -> list[int]:
+        """The first ``limit`` traces, however many spans must be looked at."""
+        page = self.page(limit)
+        found = page.traces
+        while page.next is not None and len(found) < limit:
+            page = self.page(limit - len(found), page.next)
+            found += page.traces
+        return found
+
     def _candidates(self, position: tuple[int, int] | None, limit: int) -> list[tuple[int, int, int]]:
         sign, order = ("<", "desc") if self._descends else (">", "asc")
         after = f"and ({self._column}, id) {sign} (?, ?)" if position else ""

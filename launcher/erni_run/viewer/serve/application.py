@@ -34,7 +34,7 @@ def application(backend: Backend, host: str) -> Starlette:
         *(Route(path, _page) for path in _PAGES),
         Mount("/page", StaticFiles(directory=PAGE, check_dir=False)),
     ]
-    handlers: Any = {BadParameter: _bad_parameter, HTTPException: _http_error}
+    handlers: Any = {BadParameter: _bad_parameter, HTTPException: _http_error, Exception: _failure}
     return Starlette(
         routes=routes,
         middleware=[Middleware(_Headers), Middleware(Guard, host=host)],
@@ -52,6 +52,10 @@ async def _bad_parameter(_: Request, error: BadParameter) -> Response:
 
 async def _http_error(_: Request, error: HTTPException) -> Response:
     return JSONResponse({"error": error.detail}, error.status_code, dict(error.headers or {}))
+
+
+async def _failure(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": f"the viewer failed: {type(error).__name__}: {error}"}, 500)
 
 
 class _Headers:

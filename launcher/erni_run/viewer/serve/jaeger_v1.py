@@ -79,7 +79,7 @@ class _Version1:
                 found = [summaries.number_of(connection, one) for one in numbers]
             else:
                 search = Search(connection, Filter(**wanted, **terms))
-                found = list(search.page(min(limit, _LARGEST_LIMIT)).traces)
+                found = list(search.first(min(limit, _LARGEST_LIMIT)))
             return _data([_trace(trace(connection, one)) for one in found if one is not None])
 
     def trace(self, request: Request) -> Response:

@@ -107,7 +107,7 @@ class _Version3:
         )
         depth = asked.get("query.searchDepth") or asked.get("query.numTraces", "")
         limit = number("query.searchDepth", depth, 1) or _DEPTH
-        return Search(connection, wanted).page(min(limit, _LARGEST_DEPTH)).traces
+        return Search(connection, wanted).first(min(limit, _LARGEST_DEPTH))
 
 
 def _camel(request: Request) -> Mapping[str, str]:
