@@ -61,6 +61,15 @@ def test_viewer_is_started_stays_and_is_used_again(shop: Workshop, started: Path
     assert (started / "view.log").stat().st_mode & 0o777 == 0o600
 
 
+def test_two_applications_at_once_share_one(shop: Workshop, started: Path) -> None:
+    both = [shop.start("erni-run", "--view", "python", "main.py") for _ in range(2)]
+    ended = [process.communicate(timeout=60) for process in both]
+    address = running(started)
+    assert address is not None
+    assert ended == [("", said(address))] * 2
+    assert names(address) == ["work", "work"]
+
+
 def test_running_viewer_is_used(shop: Workshop) -> None:
     with Viewer(shop.folder / "state") as viewer:
         done = shop.run("erni-run", "--view", "python", "main.py")

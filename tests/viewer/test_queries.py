@@ -318,6 +318,15 @@ def test_map_tells_calls_between_services(filled_once: Viewer) -> None:
     assert filled_once.get(f"/api/view/map?start={START + 10**12}")["edges"] == []
 
 
+def test_call_is_counted_once_in_whatever_order_its_spans_arrive(viewer: Viewer) -> None:
+    caller, called = span(1, 2, 1, name="ask"), span(1, 3, 2, service="bank", duration=7)
+    for one in (called, span(1, 1), caller, span(1, 4, 1), called):
+        viewer.send(one)
+    (edge,) = viewer.get("/api/view/map")["edges"]
+    assert (edge["parent"], edge["child"], edge["calls"]) == ("shop", "bank", 1)
+    assert near(edge["p50"], 7)
+
+
 def test_names_to_choose_from(filled_once: Viewer) -> None:
     assert filled_once.get("/api/view/services")["services"] == [
         {"name": "bank", "operations": ["POST /charges"]},

@@ -30,12 +30,29 @@ def ensure(environ: Mapping[str, str]) -> Address:
 
 
 def _start(folder: Path, environ: Mapping[str, str]) -> Address:
-    """Start a viewer in a session of its own, which outlives this process; ports that are held are exchanged."""
-    ports = [word for name, port in _PORTS.items() if not is_free(_HOST, port) for word in (name, "0")]
+    """Start a viewer, once more if it fails: another program may have been quicker to take a port."""
     log = folder / "view.log"
+    deadline = time.monotonic() + _READY_SECONDS
+    process, attempts = _detached(folder, log, environ), 1
+    while time.monotonic() < deadline:
+        found = running(folder)
+        if found is not None:
+            return found
+        if process.poll() not in (None, 0):
+            if not attempts:
+                raise Unusable(f"the viewer did not start: {log.read_text(errors='replace').strip()}")
+            attempts -= 1
+            process = _detached(folder, log, environ)
+        time.sleep(_TICK_SECONDS)
+    raise Unusable(f"the viewer is not ready after {_READY_SECONDS:g} s: see {log}")
+
+
+def _detached(folder: Path, log: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A viewer in a session of its own, which outlives this process; ports that are held are exchanged."""
+    ports = [word for name, port in _PORTS.items() if not is_free(_HOST, port) for word in (name, "0")]
     descriptor = open_private(log, os.O_WRONLY | os.O_TRUNC)
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "erni_run", "view", *ports],
             env={**environ, "ENABLE_TRACING": "false"},
             cwd=folder,
@@ -46,12 +63,3 @@ def _start(folder: Path, environ: Mapping[str, str]) -> Address:
         )
     finally:
         os.close(descriptor)
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline:
-        found = running(folder)
-        if found is not None:
-            return found
-        if process.poll() not in (None, 0):
-            raise Unusable(f"the viewer did not start: {log.read_text(errors='replace').strip()}")
-        time.sleep(_TICK_SECONDS)
-    raise Unusable(f"the viewer is not ready after {_READY_SECONDS:g} s: see {log}")

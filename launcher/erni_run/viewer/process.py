@@ -8,6 +8,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from erni_run.viewer.store.place import InUse, lock, make_private, state_directo
 from erni_run.viewer.store.writer import Writer
 
 _GRACE_SECONDS = 2.0
+_STARTING_SECONDS, _TICK_SECONDS = 3.0, 0.02
 
 
 class PortsInUse(Exception):
@@ -73,9 +75,11 @@ def run(options: Options, environ: Mapping[str, str]) -> int:
 
 
 def _use_running(folder: Path, options: Options, stop: Stop, error: InUse) -> int:
-    other = address.running(folder)
-    if other is None:
-        raise InUse(f"{error}, and does not answer: end it first")
+    deadline = time.monotonic() + _STARTING_SECONDS
+    while (other := address.running(folder)) is None:  # it may be about to start
+        if time.monotonic() > deadline:
+            raise InUse(f"{error}, and does not answer: end it first")
+        time.sleep(_TICK_SECONDS)
     _say(f"already running (pid {other.pid}): {other.page}")
     if options.tail:
         _until(stop, other.page, options)
