@@ -120,9 +120,21 @@ class Visitor:
         if kind in ("error", "warning"):
             self.complaints.append(text)
 
-    def open(self, path: str, ready: str) -> Page:
-        """Go to ``path``, and wait for ``ready`` to be seen."""
-        self.page.goto(self._address + path)
+    def open(self, path: str, ready: str, *, anew: bool = False) -> Page:
+        """Go to ``path``, and wait for ``ready`` to be seen. ``anew`` loads the page as a link from elsewhere would,
+        otherwise a page that is loaded goes on as its own links do.
+        """
+        if anew or self.page.url == "about:blank":
+            self.page.goto(self._address + path)
+        else:
+            self.page.evaluate(
+                """path => {
+                    document.getElementById('main').replaceChildren();
+                    history.pushState(null, '', path);
+                    dispatchEvent(new PopStateEvent('popstate'));
+                }""",
+                path,
+            )
         self.page.locator(ready).first.wait_for()
         return self.page
 

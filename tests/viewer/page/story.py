@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 AGENCY, GRAPH, MODEL = "erni-foto-agency", "sharepoint-gateway", "model-gateway"
 AGENTS = ("photo_fetcher", "schema_extractor", "vision_analyzer", "sharepoint_uploader", "validation_reporter")
 MARKUP = "<img src=x onerror=\"document.title='ran'\"><script>document.title='ran'</script>"
-STACK = '''Traceback (most recent call last):
+STACK = """Traceback (most recent call last):
   File "/app/agency/orchestrator.py", line 214, in _on_schema_handoff
     schema = await self._schema.extract(context.library_name)
   File "/usr/lib/python3.11/site-packages/tenacity/asyncio/__init__.py", line 189, in async_wrapped
@@ -24,7 +24,7 @@ STACK = '''Traceback (most recent call last):
   File "/app/agency/graph/client.py", line 97, in columns
     raise GraphRefusedError(429, "activityLimitReached: The request has been throttled.")
 agency.graph.errors.GraphRefusedError: Microsoft Graph answered 429 activityLimitReached: The request has been throttled.
-'''
+"""
 _KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 _SEVERITIES = {"debug": 5, "info": 9, "warn": 13, "error": 17}
 MS = 1_000_000
@@ -222,8 +222,12 @@ def hostile(start: int) -> Story:
 def night(start: int, many: int = 24) -> list[Story]:
     """Ordinary batches a minute apart: every sixth is throttled, every seventh slow. The second follows from the fifth."""
     stories = [
-        batch(f"batch {number}", start + number * 60_000 * MS, throttled=number % 6 == 4,
-              pace=(4.0 if number % 7 == 3 else 1.0) + number % 5 * 0.13)  # fmt: skip
+        batch(
+            f"batch {number}",
+            start + number * 60_000 * MS,
+            throttled=number % 6 == 4,
+            pace=(4.0 if number % 7 == 3 else 1.0) + number % 5 * 0.13,
+        )  # fmt: skip
         for number in range(many)
     ]
     stories[1].link(stories[1].spans[0][1], stories[4])

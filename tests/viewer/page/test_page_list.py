@@ -173,6 +173,20 @@ def test_live_tail_brings_new_traces_until_it_is_paused(visit: Visit, viewer: Vi
     page.locator(f'tr[data-trace="{unseen}"]').wait_for()
 
 
+def test_hidden_page_lets_go_of_its_connection_and_catches_up(visit: Visit, viewer: Viewer, told: Told) -> None:
+    visitor = visit()
+    page = visitor.open("/?min=1s&last=5m", ".tail[data-state=live]")
+    hide = """isHidden => {
+        Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    page.evaluate(hide, True)
+    page.locator(".tail[data-state=asleep]").wait_for()
+    missed = tell_one_more(viewer)
+    page.evaluate(hide, False)
+    page.locator(f'tr[data-trace="{missed}"]').wait_for()
+
+
 def test_list_is_used_without_a_mouse(visit: Visit, told: Told) -> None:
     visitor = visit()
     page = visitor.open(f"/?min=1ms&end={told.now}", ROWS)

@@ -7,6 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from erni_run.viewer.serve.application import PAGE
+
 from tests.viewer.page import story
 from tests.viewer.page.conftest import PHONE, Told, Visit, Visitor
 
@@ -112,11 +114,13 @@ def test_focus_is_visible_and_reaches_everything(visit: Visit, told: Told) -> No
     seen = []
     for _ in range(40):
         visitor.press("Tab")
-        seen.append(page.evaluate("""() => {
+        seen.append(
+            page.evaluate("""() => {
             const { activeElement: element } = document;
             const style = getComputedStyle(element);
             return [element.className || element.id || element.tagName, style.outlineStyle !== 'none' && style.outlineWidth];
-        }"""))
+        }""")
+        )
     names = " ".join(name for name, _ in seen)
     for part in ("skip", "pointer slow", "step", "trace-search", "toggle", "waterfall", "divider"):
         assert part in names
@@ -139,6 +143,17 @@ def test_markup_in_spans_is_shown_and_never_run(visit: Visit, told: Told, name: 
     assert page.title() != "ran"
     assert page.evaluate("[...document.links].every(link => ['http:', 'blob:'].includes(link.protocol))")
     visitor.look(f"hostile-{name}")
+
+
+def test_no_module_writes_markup() -> None:
+    """The policy of the server stands behind this; the page does not lean on it."""
+    modules = list(PAGE.rglob("*.js"))
+    assert len(modules) > 30
+    writing = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser|srcdoc"
+    )
+    assert [module.name for module in modules if writing.search(module.read_text(encoding="utf-8"))] == []
+    assert "//" not in re.sub(r"(?m)^ *//.*|\\/\\/|http://www.w3.org/2000/svg", "", (PAGE / "index.html").read_text())
 
 
 def test_page_says_when_the_viewer_is_away(visit: Visit, told: Told) -> None:

@@ -49,7 +49,7 @@ def test_operations_are_sorted_filtered_and_lead_to_their_traces(visit: Visit, t
     page = visitor.open("/operations", "table[aria-label=Operations] tbody tr")
     operations = page.get_by_role("table", name="Operations")
     operations.get_by_role("button", name="Calls").click()
-    calls = [int(text.replace("\u202f", "")) for text in column(page, "Operations", "calls")]
+    calls = [int(text.replace("\u00a0", "")) for text in column(page, "Operations", "calls")]
     assert calls == sorted(calls, reverse=True)
     expect(operations.get_by_role("columnheader", name="Calls")).to_have_attribute("aria-sort", "descending")
     page.keyboard.press("/")
@@ -62,6 +62,15 @@ def test_operations_are_sorted_filtered_and_lead_to_their_traces(visit: Visit, t
     visitor.wait_for_path(r"/\?service=erni-foto-agency&operation=POST.*&status=error")
     page.locator(f'tr[data-trace="{told.throttled}"]').wait_for()
     page.select_option("[name=service]", "sharepoint-gateway")
+
+
+@pytest.mark.parametrize(("path", "table", "leads"), [("/operations", ".sorted tbody tr", r"/\?operation=agent_handoff.*"),
+                                                      ("/map", "svg.map .node", r"/\?service=.*")])  # fmt: skip
+def test_tables_and_map_are_walked_with_keys(visit: Visit, told: Told, path: str, table: str, leads: str) -> None:
+    visitor = visit()
+    visitor.open(path, table)
+    visitor.press("j", "j", "k", "Enter")
+    visitor.wait_for_path(leads)
 
 
 def test_operations_of_the_chosen_time_only(visit: Visit, told: Told) -> None:
@@ -136,7 +145,11 @@ DELIVERIES: dict[str, tuple[dict[str, Any], str, str]] = {
         "4 spans did not arrive; the reasons stand below.",
     ),
     "nothing yet": ({"destinations": []}, "good", "Nothing has been recorded on this machine yet."),
-    "unknown": ({"destinations": [], "error": "the state folder is unreadable"}, "bad", "the state folder is unreadable"),
+    "unknown": (
+        {"destinations": [], "error": "the state folder is unreadable"},
+        "bad",
+        "the state folder is unreadable",
+    ),
 }
 
 

@@ -47,7 +47,7 @@ def raw_trace(spans: Spans, errors: tuple[str, ...] = ()) -> dict[str, Any]:
 )  # fmt: skip
 def test_duration_has_the_unit_that_suits_it(visit: Visit, nanoseconds: int, text: str) -> None:
     shown = call(visit, "format.js", "module.duration(argument)", nanoseconds)
-    assert shown.replace("\u202f", " ") == text
+    assert shown.replace("\u00a0", " ") == text
 
 
 TREES: dict[str, tuple[Spans, dict[str, list[list[int]]], dict[str, int]]] = {
@@ -137,7 +137,9 @@ def test_deep_trace_is_read_without_recursion(visit: Visit) -> None:
 def test_calls_lead_from_left_to_right(visit: Visit, calls: str, columns: dict[str, int]) -> None:
     edges = [dict(zip(("parent", "child"), edge.split(">"), strict=True)) for edge in calls.split()]
     nodes = [{"service": name} for name in sorted(set("".join(calls.split()).replace(">", "")))]
-    script = "Object.fromEntries([...module.layers(argument.nodes, argument.edges)].map(([name, at]) => [name, at.column]))"
+    script = (
+        "Object.fromEntries([...module.layers(argument.nodes, argument.edges)].map(([name, at]) => [name, at.column]))"
+    )
     assert call(visit, "layers.js", script, {"nodes": nodes, "edges": edges}) == columns
 
 

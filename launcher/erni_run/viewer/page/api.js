@@ -36,11 +36,13 @@ export class ApiError extends Error {
  * @param {string} path below /api/view
  * @param {URLSearchParams | Record<string, string>} [query]
  * @param {AbortSignal} [signal]
- * @returns {Promise<any>} the answer's JSON; rejects with {@link ApiError}
+ * @returns {Promise<any>} the answer's JSON; rejects with {@link ApiError}, or as `signal` says once it is aborted
  */
 export async function get(path, query = {}, signal = undefined) {
   const words = new URLSearchParams(query).toString();
-  return answer(await ask(`/api/view/${path}${words && `?${words}`}`, { signal }));
+  const body = await answer(await ask(`/api/view/${path}${words && `?${words}`}`, { signal }));
+  signal?.throwIfAborted(); // it may have been, while the body was read: whoever asked has left
+  return body;
 }
 
 /** Forgets every stored trace. */

@@ -20,6 +20,13 @@ export function hue(service) {
   return HUES[places.get(service) ?? 0];
 }
 
+/** Gives colours to services that are shown together; in one order, so that they are the same in every browser.
+ * @param {string[]} services
+ */
+export function introduce(services) {
+  for (const service of [...new Set(services)].sort()) hue(service);
+}
+
 /** Gives the element the service's colour, as the custom property `--service`; its lightness is the theme's.
  * @template {HTMLElement | SVGElement} T
  * @param {T} element

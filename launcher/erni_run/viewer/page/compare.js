@@ -1,7 +1,7 @@
 /** @file Two traces side by side: what one did that the other did not, and where the time went. */
 
 import * as api from "/page/api.js";
-import { paint } from "/page/colour.js";
+import { introduce, paint } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
 import * as format from "/page/format.js";
 import { bind } from "/page/keyboard.js";
@@ -16,6 +16,7 @@ const ROW = 28;
 export async function show(main, place, signal) {
   const raws = await Promise.all(place.parts.map((id) => api.get(`traces/${encodeURIComponent(id)}`, {}, signal)));
   const [first, second] = raws.map(readTrace);
+  introduce([first, second].flatMap((trace) => trace.summary.services.map((service) => service.name)));
   new ComparePage(first, second, place.query.get("only") === "differences", signal).open(main);
 }
 

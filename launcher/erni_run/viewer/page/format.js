@@ -1,6 +1,6 @@
 /** @file Numbers, durations and times as people read them. */
 
-const THIN = "\u202f"; // narrow, and no line breaks at it
+const SPACE = "\u00a0"; // no line breaks at it
 const UNITS = [[1e9 * 3600, "h"], [1e9 * 60, "min"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"]];
 
 /** A duration with the unit that suits it: `850 µs`, `12.3 ms`, `4.56 s`.
@@ -9,9 +9,9 @@ const UNITS = [[1e9 * 3600, "h"], [1e9 * 60, "min"], [1e9, "s"], [1e6, "ms"], [1
 export function duration(nanoseconds) {
   if (!(nanoseconds > 0)) return nanoseconds === 0 ? "0" : "–";
   for (const [size, unit] of UNITS) {
-    if (nanoseconds >= size * 0.9995) return `${significant(nanoseconds / size)}${THIN}${unit}`;
+    if (nanoseconds >= size * 0.9995) return `${significant(nanoseconds / size)}${SPACE}${unit}`;
   }
-  return `${nanoseconds}${THIN}ns`;
+  return `${nanoseconds}${SPACE}ns`;
 }
 
 /** A duration with its sign, for differences.
@@ -37,7 +37,7 @@ function significant(value) {
 export function count(value, short = false) {
   if (short && value >= 1e6) return `${significant(value / 1e6)}M`;
   if (short && value >= 1e4) return `${significant(value / 1e3)}k`;
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, THIN);
+  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, SPACE);
 }
 
 /** `3 spans`, `1 span`.

@@ -53,7 +53,7 @@ function press(event) {
 
 /** Whether keys are text for what has the focus. */
 function isTyping(target) {
-  return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
+  return target instanceof HTMLElement && target.matches("input:not([type=checkbox]), textarea, select");
 }
 
 /** Opens the sheet of all keys that mean something now.

@@ -1,12 +1,14 @@
 /** @file The service map: who calls whom, how often, how fast, and where it fails. */
 
 import * as api from "/page/api.js";
-import { paint } from "/page/colour.js";
+import { introduce, paint } from "/page/colour.js";
 import { fill, h, svg } from "/page/element.js";
 import * as format from "/page/format.js";
+import { bind } from "/page/keyboard.js";
 import { layers } from "/page/layers.js";
 import { listAddress } from "/page/list/query.js";
 import { note } from "/page/router.js";
+import { rowKeys } from "/page/rowkeys.js";
 import { SortedTable } from "/page/table.js";
 import { timeQuery, timespan } from "/page/timespan.js";
 
@@ -19,10 +21,12 @@ export async function show(main, place, signal) {
   const calls = h("section", {}, h("h2", {}, "Calls between services"), table.element);
   const load = async (last) => {
     const map = await api.get("map", timeQuery(last), signal);
+    introduce(map.nodes.map((node) => node.service));
     draw(picture, map);
     calls.hidden = map.edges.length === 0;
     table.show(map.edges.map((edge) => ({ ...edge, rate: rate(edge), p50: Number(edge.p50), p99: Number(edge.p99) })));
   };
+  bind("Map", rowKeys(() => [...main.querySelectorAll("svg .node, .row-link")], "service"), signal);
   fill(main, h("div", { class: "overview" }, h("header", { class: "overview-head" }, h("h1", {}, "Service map"),
     h("div", { class: "fields" }, timespan(place.query.get("last") ?? "", (last) => {
       note("/map", new URLSearchParams(last ? { last } : {}));
@@ -65,7 +69,7 @@ function ends(edge, at) {
 function label(edge, at) {
   const { isBack, x1, y1, x2, y2 } = ends(edge, at);
   const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2 + (isBack ? 45 : 0)];
-  return [svg("text", { x, y: y - 3, "text-anchor": "middle" },
+  return [svg("text", { x, y: y - (Math.abs(y2 - y1) < 30 ? 8 : 3), "text-anchor": "middle" },
     `${format.count(edge.calls, true)} · ${format.duration(Number(edge.p50))}`),
   edge.errors > 0 && svg("text", { class: "error-text", x, y: y + 13, "text-anchor": "middle" },
     `${format.percent(rate(edge))} errors`)];

@@ -1,12 +1,13 @@
 /** @file Calls, errors and durations by operation, and those of the handoffs to agents in a table of their own. */
 
 import * as api from "/page/api.js";
-import { paint } from "/page/colour.js";
+import { introduce, paint } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
 import * as format from "/page/format.js";
 import { bind } from "/page/keyboard.js";
 import { listAddress } from "/page/list/query.js";
 import { note } from "/page/router.js";
+import { rowKeys } from "/page/rowkeys.js";
 import { sparkline } from "/page/sparkline.js";
 import { SortedTable } from "/page/table.js";
 import { timeQuery, timespan } from "/page/timespan.js";
@@ -43,6 +44,7 @@ class OperationsPage {
         timespan(this.state.last, (last) => { this.#note({ last }); this.load(); }))),
       this.handoffSection, h("section", {}, h("h2", {}, "By operation"), this.table.element, this.nothing));
     bind("Operations", [
+      ...rowKeys(() => [...this.element.querySelectorAll(".row-link")], "row"),
       { keys: ["/"], does: "filter by name", act: () => this.field.focus() },
       { keys: ["Escape"], does: "leave a field", act: () => document.activeElement?.blur?.() },
     ], signal);
@@ -53,6 +55,7 @@ class OperationsPage {
     const [operations, handoffs] = await Promise.all([
       api.get("operations", query, this.signal), api.get("handoffs", query, this.signal)]);
     this.operations = operations.operations;
+    introduce(this.operations.map((row) => row.service));
     this.handoffSection.hidden = handoffs.handoffs.length === 0;
     this.handoffs.show(withShares(handoffs.handoffs));
     this.#drawServices();

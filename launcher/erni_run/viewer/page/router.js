@@ -46,6 +46,11 @@ export function go(address) {
   show?.();
 }
 
+/** Shows the present address anew. */
+export function again() {
+  show?.();
+}
+
 /** Notes the page's state in the address, without an entry in the history.
  * @param {string} path
  * @param {URLSearchParams} [query]

@@ -2,10 +2,12 @@
 
 import * as api from "/page/api.js";
 import { say, toast } from "/page/announce.js";
+import { introduce } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
 import * as format from "/page/format.js";
 import { bind } from "/page/keyboard.js";
 import { go, note } from "/page/router.js";
+import { rowKeys } from "/page/rowkeys.js";
 import { FilterForm } from "/page/list/filters.js";
 import { fromAddress, isFiltered, toAddress, toApi } from "/page/list/query.js";
 import { reconcile, traceRow } from "/page/list/rows.js";
@@ -132,6 +134,7 @@ class TraceList {
   }
 
   async #draw() {
+    introduce(this.traces.flatMap((trace) => trace.services.map((service) => service.name)));
     const longest = Math.max(1, ...this.traces.map((trace) => Number(trace.duration)));
     reconcile(this.body, this.traces, (trace) => traceRow(trace, {
       longest, isMarked: this.marked.has(trace.traceId), mark: (id, isMarked) => this.#mark(id, isMarked),
@@ -173,7 +176,7 @@ class TraceList {
   }
 
   #drawTail(state, waiting) {
-    const words = { connecting: "Connecting", live: "Live", paused: "Paused", broken: "Reconnecting" };
+    const words = { connecting: "Connecting", live: "Live", paused: "Paused", broken: "Reconnecting", asleep: "Asleep" };
     fill(this.tailButton, h("span", { class: "pulse", "aria-hidden": "true" }), words[state],
       state === "paused" && waiting > 0 && h("span", { class: "waiting" }, ` · ${format.count(waiting)} new`),
       h("kbd", { "aria-hidden": "true" }, "p"));
@@ -220,17 +223,9 @@ class TraceList {
   }
 
   #bindKeys() {
-    const links = () => [...this.body.querySelectorAll(".trace-link")];
-    const move = (by) => {
-      const all = links();
-      const at = all.indexOf(document.activeElement);
-      all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + by))]?.focus();
-    };
     const focusedRow = () => document.activeElement?.closest("tr");
     bind("Trace list", [
-      { keys: ["j", "ArrowDown"], does: "next trace", act: () => move(1) },
-      { keys: ["k", "ArrowUp"], does: "previous trace", act: () => move(-1) },
-      { keys: ["Enter"], does: "open the trace", act: () => document.activeElement?.click?.() },
+      ...rowKeys(() => [...this.body.querySelectorAll(".trace-link")], "trace"),
       { keys: ["/"], does: "filter by attribute", act: () => this.form.focus() },
       { keys: ["s"], does: "sort by start or duration", act: () =>
         this.change({ ...this.filters, sort: this.filters.sort === "start" ? "duration" : "start" }) },

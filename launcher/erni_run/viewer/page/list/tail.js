@@ -1,8 +1,10 @@
 /** @file The live tail: learns of new traces as they arrive, unless it is paused. */
 
+import { listen } from "/page/live.js";
+
 const CALM = 700; // milliseconds: traces that arrive together are fetched together
 
-/** @typedef {"connecting" | "live" | "paused" | "broken"} TailState */
+/** @typedef {"connecting" | "live" | "paused" | "broken" | "asleep"} TailState */
 
 /** Listens to the viewer's events, and calls back at most once in a while. */
 export class Tail {
@@ -16,16 +18,11 @@ export class Tail {
     /** @type {Set<string>} */
     this.waiting = new Set();
     this.timer = 0;
+    /** @type {TailState} */
     this.connection = "connecting";
-    this.source = new EventSource("/api/view/live");
-    this.source.addEventListener("open", () => this.#connected("live"));
-    this.source.addEventListener("error", () => this.#connected("broken"));
-    this.source.addEventListener("cleared", () => this.on.cleared());
-    this.source.addEventListener("trace", (event) => this.#heard(JSON.parse(event.data)));
-    signal.addEventListener("abort", () => {
-      this.source.close();
-      clearTimeout(this.timer);
-    });
+    listen({ trace: (summary) => this.#heard(summary), cleared: () => on.cleared(),
+      state: (state) => this.#connected(state) }, signal);
+    signal.addEventListener("abort", () => clearTimeout(this.timer));
   }
 
   /** Pauses, or goes on and fetches what was missed. */
@@ -36,16 +33,16 @@ export class Tail {
   }
 
   #connected(state) {
-    const missed = this.connection === "broken" && state === "live";
+    const hasMissed = state === "live" && (this.connection === "broken" || this.connection === "asleep");
     this.connection = state;
-    if (missed && !this.isPaused) this.on.arrived();
+    if (hasMissed && !this.isPaused) this.on.arrived();
     this.#tell();
   }
 
   #heard(summary) {
     this.waiting.add(summary.traceId);
     if (this.isPaused) this.#tell();
-    else if (!this.timer) this.timer = setTimeout(() => this.#fetch(), CALM);
+    else this.timer ||= setTimeout(() => this.#fetch(), CALM);
   }
 
   #fetch() {

@@ -18,7 +18,7 @@ export class Minimap {
     this.trace = trace;
     this.axis = axis;
     this.hits = new Set();
-    this.visible = { first: 0, last: trace.spans.length };
+    this.frame = 0;
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.window = h("span", { class: "window" });
     this.element = h("div", { class: "minimap", role: "img", title: "Drag to look closer, double click for all of it",
@@ -30,8 +30,13 @@ export class Minimap {
     onChange(() => this.draw(), signal);
   }
 
-  /** Paints everything anew: after a change of size, theme or search. */
+  /** Paints everything anew with the next frame: after a change of size, theme or search. */
   draw() {
+    this.frame ||= requestAnimationFrame(() => this.#paint());
+  }
+
+  #paint() {
+    this.frame = 0;
     const width = this.element.clientWidth;
     if (!width) return;
     const ratio = devicePixelRatio || 1;

@@ -130,7 +130,8 @@ function foldedBars(fold, drawing) {
 function drawLog(element, log, drawing) {
   const { parts } = element;
   const severity = severityOf(log.raw);
-  classes(element, { log: true, [`severity-${severity}`]: true, dimmed: drawing.isSearching });
+  classes(element, { log: true, [`severity-${severity}`]: true,
+    dimmed: drawing.isSearching && !(log.span && drawing.isHit(log.span)) });
   element.setAttribute("aria-selected", "false");
   parts.mark.textContent = severity;
   parts.title.textContent = bodyText(log.raw);

@@ -2,6 +2,7 @@
 
 import * as api from "/page/api.js";
 import { say, toast } from "/page/announce.js";
+import { introduce } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
 import { bind } from "/page/keyboard.js";
 import { go, note } from "/page/router.js";
@@ -10,6 +11,7 @@ import { agentPath } from "/page/trace/agents.js";
 import { Axis } from "/page/trace/axis.js";
 import { chooseOther } from "/page/trace/choose.js";
 import { criticalPath } from "/page/trace/critical.js";
+import { growth } from "/page/trace/growth.js";
 import { traceKeys } from "/page/trace/keys.js";
 import { Minimap } from "/page/trace/minimap.js";
 import { readTrace } from "/page/trace/model.js";
@@ -25,6 +27,7 @@ export async function show(main, place, signal) {
   const [traceId, spanId] = place.parts;
   fill(main, h("p", { class: "loading" }, "Loading the trace …"));
   const raw = await api.get(`traces/${encodeURIComponent(traceId)}`, {}, signal);
+  introduce(raw.summary.services.map((service) => service.name));
   if (!signal.aborted) new TracePage(readTrace(raw), place.query, signal).open(main, spanId);
 }
 
@@ -66,7 +69,7 @@ export class TracePage {
   open(main, spanId) {
     const select = (span) => this.select(span, true);
     fill(main, h("div", { class: "trace" },
-      h("div", { class: "trace-head" }, traceTitle(this.trace), pointers(this.trace, this.critical, select),
+      h("div", { class: "trace-head" }, traceTitle(this.trace), growth(this.trace, this.signal), pointers(this.trace, this.critical, select),
         agentPath(this.trace, select), this.toolbar.element, this.minimap.element),
       h("div", { class: "trace-body" }, this.waterfall.element, this.panel.element)));
     document.title = `${this.trace.summary.root.name} · erni-run view`;
