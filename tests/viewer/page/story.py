@@ -23,7 +23,7 @@ STACK = """Traceback (most recent call last):
     return await copy(fn, *args, **kwargs)
   File "/app/agency/graph/client.py", line 97, in columns
     raise GraphRefusedError(429, "activityLimitReached: The request has been throttled.")
-agency.graph.errors.GraphRefusedError: Microsoft Graph answered 429 activityLimitReached: The request has been throttled.
+agency.graph.errors.GraphRefusedError: Microsoft Graph answered 429 activityLimitReached
 """
 _KINDS = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
 _SEVERITIES = {"debug": 5, "info": 9, "warn": 13, "error": 17}
@@ -123,7 +123,7 @@ class Story:
 
 
 def batch(name: str, start: int, *, pace: float = 1.0, throttled: bool = False) -> Story:
-    """A batch of photographs through the five agents. ``throttled``: SharePoint refuses the schema, and it ends there."""
+    """A batch of photographs through the five agents. ``throttled``: SharePoint refuses the schema, and that is all."""
     story = Story(name, start)
     total = (230 if throttled else 1350) * pace
     root = story.span("POST /api/process-batch", 0, total, kind="server", http_request_method="POST",
@@ -220,14 +220,14 @@ def hostile(start: int) -> Story:
 
 
 def night(start: int, many: int = 24) -> list[Story]:
-    """Ordinary batches a minute apart: every sixth is throttled, every seventh slow. The second follows from the fifth."""
+    """Batches a minute apart: every sixth is throttled, every seventh slow. The second has a link to the fifth."""
     stories = [
         batch(
             f"batch {number}",
             start + number * 60_000 * MS,
             throttled=number % 6 == 4,
             pace=(4.0 if number % 7 == 3 else 1.0) + number % 5 * 0.13,
-        )  # fmt: skip
+        )
         for number in range(many)
     ]
     stories[1].link(stories[1].spans[0][1], stories[4])

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
-
 from erni_run.viewer.serve.application import PAGE
+from playwright.sync_api import expect
 
 from tests.viewer.page import story
 from tests.viewer.page.conftest import PHONE, Told, Visit, Visitor
@@ -118,7 +117,8 @@ def test_focus_is_visible_and_reaches_everything(visit: Visit, told: Told) -> No
             page.evaluate("""() => {
             const { activeElement: element } = document;
             const style = getComputedStyle(element);
-            return [element.className || element.id || element.tagName, style.outlineStyle !== 'none' && style.outlineWidth];
+            const outline = style.outlineStyle !== 'none' && style.outlineWidth;
+            return [element.className || element.id || element.tagName, outline];
         }""")
         )
     names = " ".join(name for name, _ in seen)

@@ -64,8 +64,13 @@ def test_operations_are_sorted_filtered_and_lead_to_their_traces(visit: Visit, t
     page.select_option("[name=service]", "sharepoint-gateway")
 
 
-@pytest.mark.parametrize(("path", "table", "leads"), [("/operations", ".sorted tbody tr", r"/\?operation=agent_handoff.*"),
-                                                      ("/map", "svg.map .node", r"/\?service=.*")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("path", "table", "leads"),
+    [
+        ("/operations", ".sorted tbody tr", r"/\?operation=agent_handoff.*"),
+        ("/map", "svg.map .node", r"/\?service=.*"),
+    ],
+)
 def test_tables_and_map_are_walked_with_keys(visit: Visit, told: Told, path: str, table: str, leads: str) -> None:
     visitor = visit()
     visitor.open(path, table)

@@ -1,4 +1,4 @@
-"""What the page works out for itself, as tables: formats, critical path, self time, folding, layers. Run in the browser."""
+"""What the page works out for itself, as tables: formats, critical path, self time, folding, layers."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ def raw_trace(spans: Spans, errors: tuple[str, ...] = ()) -> dict[str, Any]:
         "logs": [],
         "spans": [
             {
-                "spanId": name, "parentId": parent, "name": name.rstrip("0123456789"), "kind": "internal", "service": "s",
-                "resource": 0, "scope": {"name": "", "version": ""}, "start": str(start), "duration": str(duration),
+                "spanId": name, "parentId": parent, "name": name.rstrip("0123456789"), "kind": "internal",
+                "service": "s", "resource": 0, "scope": {"name": "", "version": ""},
+                "start": str(start), "duration": str(duration),
                 "status": {"code": "error" if name in errors else "unset", "message": ""}, "attributes": {},
                 "events": [], "links": [], "dropped": {},
             }
@@ -42,8 +43,8 @@ def raw_trace(spans: Spans, errors: tuple[str, ...] = ()) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("nanoseconds", "text"),
-    [(0, "0"), (7, "7 ns"), (1_500, "1.50 µs"), (999_600, "1.00 ms"), (12_345_678, "12.3 ms"), (4_560_000_000, "4.56 s"),
-     (90_000_000_000, "1.50 min"), (7_200_000_000_000, "2.00 h"), (-5, "–")],
+    [(0, "0"), (7, "7 ns"), (1_500, "1.50 µs"), (999_600, "1.00 ms"), (12_345_678, "12.3 ms"),
+     (4_560_000_000, "4.56 s"), (90_000_000_000, "1.50 min"), (7_200_000_000_000, "2.00 h"), (-5, "–")],
 )  # fmt: skip
 def test_duration_has_the_unit_that_suits_it(visit: Visit, nanoseconds: int, text: str) -> None:
     shown = call(visit, "format.js", "module.duration(argument)", nanoseconds)
@@ -107,7 +108,8 @@ def test_only_quiet_neighbours_are_folded(visit: Visit, name: str) -> None:
     spans: Spans = [("root", None, 0, 100), *((child, "root", index, 1) for index, child in enumerate(children))]
     script = """(async () => {
         const trace = (await import('/page/trace/model.js')).readTrace(argument);
-        return module.folded(trace.roots[0].children).map(each => each.spans ? `${each.title} x${each.spans.length}` : each.id);
+        return module.folded(trace.roots[0].children)
+            .map(each => each.spans ? `${each.title} x${each.spans.length}` : each.id);
     })()"""
     assert call(visit, "trace/fold.js", script, raw_trace(spans, errors)) == shown
 

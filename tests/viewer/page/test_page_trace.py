@@ -99,7 +99,7 @@ def test_large_trace_draws_only_what_is_visible(visit: Visit, told: Told) -> Non
 
 
 def changes_of_a_scroll(page: Page) -> dict[str, int]:
-    """How many rows are ``seen`` in 30 steps of a scroll, and the ``most`` changes to the document that one step made."""
+    """How many rows are ``seen`` in 30 steps of a scroll, and the ``most`` changes that one step made."""
     changes: dict[str, int] = page.evaluate("""async () => {
         const box = document.querySelector('.waterfall');
         let most = 0, seen = new Set();
