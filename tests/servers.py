@@ -109,3 +109,43 @@ def grpc_server(
         yield endpoint
     finally:
         server.stop(grace=0).wait()
+
+
+class Gate:
+    """Stands before another server on loopback, and lets through what it is told to, for connections that exist, too.
+
+    ``is_open``: everything. ``is_mute``: requests alone; whoever sent them waits for the answer. Neither: nothing.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.is_open = self.is_mute = False
+
+    def __enter__(self) -> Gate:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._port))
+            threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, is_answer: bool) -> None:
+        try:
+            while data := source.recv(65536):
+                if self.is_open or (self.is_mute and not is_answer):
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
