@@ -63,7 +63,6 @@ LATER = "is accepted but has no effect in this version"
 NOTICES = {
     "[logs]\nexport = true": [f"tracing.toml:2: logs.export {LATER}"],
     "[logs]\nexport = false": [],
-    "[metrics]\nenabled = true": [f"tracing.toml:2: metrics.enabled {LATER}"],
     "[metrics]\nenabled = false": [],
     "[metrics]\nenabled = 'auto'": [],
 }

@@ -1,4 +1,4 @@
-"""The same scenario through OpenTelemetry's SDK and through our recorder: what an application sees, and what is exported.
+"""The same scenario through OpenTelemetry's SDK and through our recorder: what an application sees and what it exports.
 
 A scenario is a program as data, made by hypothesis. It runs twice, each time in contexts of its own: ids come from the
 number of the step, so do times. Exported spans are compared as protobuf, the SDK's by the official encoder, ours by our
@@ -151,8 +151,9 @@ some_values = st.sampled_from(
         (1, "a"),
         {"a": {"": 1, "b": [None]}},
         Silent(),
+        *WITHOUT_MEMORY_ADDRESS,
+        "y" * 200,
     ]
-    + [*WITHOUT_MEMORY_ADDRESS, "y" * 200]
 )
 attributes = st.sampled_from(
     [None, {}, {"a": 1}, {"a": "x", "b": (1, 2), "c": {"d": None}}, {"": 1, None: 2, 7: 3, Said(): 4}]
@@ -406,9 +407,9 @@ class Run:
         if isinstance(span, ReadableSpan):
             parent = span.parent and (f"{span.parent.span_id:x}", span.parent.is_remote, int(span.parent.trace_flags))
             recorded = (
-                (span.name, span.kind, parent, span.status.status_code, span.status.description or None)
-                + (repr(dict(span.attributes or {})), len(span.events), len(span.links), span.end_time is None)
-                + (span.dropped_attributes, span.dropped_events, span.dropped_links)
+                *(span.name, span.kind, parent, span.status.status_code, span.status.description or None),
+                *(repr(dict(span.attributes or {})), len(span.events), len(span.links), span.end_time is None),
+                *(span.dropped_attributes, span.dropped_events, span.dropped_links),
             )
         return (*shown, span.is_recording(), isinstance(span, NonRecordingSpan), *recorded)
 

@@ -20,11 +20,7 @@ class Row(NamedTuple):
     nothing: tuple[object, ...] = ()
 
 
-ROWS = (
-    Row("logs", "export", nothing=(False,)),
-    Row("metrics", "enabled", nothing=("auto", "false")),
-    Row("metrics", "every"),
-)
+ROWS = (Row("logs", "export", nothing=(False,)),)
 
 
 def notices(document: Document, origins: Mapping[str, str]) -> tuple[str, ...]:
