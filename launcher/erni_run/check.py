@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +15,8 @@ from erni_run.config.find import find
 from erni_run.config.read import read
 from erni_run.errors import UsageError
 from erni_run.plan import Plan, encode
+from erni_run.start.remembered import working_directory
+from erni_run.table import fails, table
 
 
 def check(config: str | None, arguments: list[str], environ: Mapping[str, str]) -> int:
@@ -24,7 +26,7 @@ def check(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
     Raises ConfigError for mistakes in the file, UsageError if there is no file.
     """
     options = _parse(arguments)
-    path = find(options.config or config, environ, os.getcwd())
+    path = find(options.config or config, environ, working_directory())
     if path is None:
         raise UsageError("no tracing.toml here or above: name one with --config FILE")
     reading = read(path, environ, "python")
@@ -34,8 +36,8 @@ def check(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
     if options.json:
         print(json.dumps({"config": path, "rows": rows}, indent=2))
     else:
-        print(_table(path, rows), end="")
-    return int(any(_fails(row) for row in rows))
+        print(table(path, rows, shutil.get_terminal_size((120, 0)).columns), end="")
+    return int(any(fails(row) for row in rows))
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -59,27 +61,3 @@ def _rehearse(plan: Plan) -> list[dict[str, Any]]:
         raise UsageError(f"the scratch process ended with status {done.returncode} before it could report")
     rows: list[dict[str, Any]] = json.loads(text)
     return rows
-
-
-def _fails(row: Mapping[str, Any]) -> bool:
-    return bool(row.get("fails", row["problem"]))
-
-
-def _table(path: str, rows: list[dict[str, Any]]) -> str:
-    lines = [f"{os.path.relpath(path)}"]
-    for row in rows:
-        if row["kind"] == "span":
-            what = f"line {row['line']:<4} {row['target']}"
-            outcome = row["problem"] or ", ".join(_without_module(row["target"], name) for name in row["functions"])
-        else:
-            what = f"library {row['name']}"
-            outcome = row["problem"] or row["how"]
-        mark = "FAILS" if _fails(row) else "  -  " if row["problem"] else "  ok "
-        lines.append(f"{mark} {what}\n        {outcome}")
-    failing = sum(map(_fails, rows))
-    lines.append(f"{failing} of {len(rows)} would not be traced" if failing else f"all {len(rows)} would be traced")
-    return "\n".join(lines) + "\n"
-
-
-def _without_module(target: str, name: str) -> str:
-    return name.removeprefix(target.partition(":")[0] + ":")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import os
 import sys
@@ -237,7 +238,9 @@ def test_check_lists_what_would_be_traced_and_fails_for_the_rest(workshop: Works
 
 def test_check_reports_many_functions_and_those_named_twice(workshop: Workshop) -> None:
     workshop.write("many.py", "".join(f"def function_{i}(): pass\n" for i in range(3000)))
-    workshop.write("tracing.toml", '[[span]]\ntarget = "many:function_1"\n[[span]]\ntarget = "many:*"\n')
+    workshop.write(
+        "tracing.toml", '[[span]]\ntarget = "many:function_1"\nkind = "client"\n[[span]]\ntarget = "many:*"\n'
+    )
     done = workshop.run("erni-run", "check")
     assert done.returncode == 1
     assert "many:function_1 is traced already, by line 1" in done.stdout
@@ -263,7 +266,71 @@ def test_check_finds_a_capture_of_a_parameter_that_is_not_there(workshop: Worksh
     workshop.write("tracing.toml", '[[span]]\ntarget = "cart:add"\ncapture = { "size" = "len(items)" }\n')
     done = workshop.run("erni-run", "check")
     assert done.returncode == 1
-    assert "add has no parameter 'items'" in done.stdout
+    assert "add: capture 'size': there is no parameter 'items'; did you mean 'item'?" in done.stdout
+
+
+def test_check_says_where_functions_stand_and_what_they_capture(workshop: Workshop) -> None:
+    workshop.write("cart.py", "class Cart:\n    def add(self, item):\n        def log(): pass\n")
+    workshop.write(
+        "tracing.toml",
+        """
+        [libraries]
+        enable = []
+        [[span]]
+        target = "cart:Cart.add"
+        capture = { "item" = "item" }
+        [[span]]
+        target = "cart:Cart.add.<locals>.log"
+        [[span]]
+        target = "ca*:Cart.ad*d"
+        [[span]]
+        target = "__main__:main"
+        [[span]]
+        target = "collections:deque.append"
+        [[span]]
+        target = "zlib:crc32"
+        """,
+    )
+    done = workshop.run("erni-run", "check", environ={"COLUMNS": "200"})
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "tracing.toml",
+        "         line  target                      at         captures",
+        "  ok     3     cart:Cart.add               cart.py:2  item",
+        "  ok     6     cart:Cart.add.<locals>.log  cart.py:3",
+        "  FAILS  8     ca*:Cart.ad*d",
+        "                 cart:Cart.add             cart.py:2",
+        "                 cart:Cart.add is traced already, by line 3: remove one of the two",
+        "  FAILS  10    __main__:main",
+        "                 functions of the script itself run before they could be found: move it into a module, "
+        "or use @traced_span",
+        "  FAILS  12    collections:deque.append",
+        f"                 deque.append has no Python code, and its name cannot be bound to a wrapper: {_refusal()}",
+        "  ok     14    zlib:crc32",
+        "                 crc32 has no Python code: references taken before the wrapper are not traced",
+        "3 of 6 would not be traced",
+    ]
+
+
+def _refusal() -> str:
+    try:
+        collections.deque.append = None  # type: ignore[method-assign, assignment]  # it raises
+    except TypeError as refusal:
+        return str(refusal)
+    return ""
+
+
+def test_check_works_in_a_removed_directory(workshop: Workshop) -> None:
+    (workshop.folder / "gone").mkdir()
+    workshop.write("tracing.toml", '[[span]]\ntarget = "json:loads"\n')
+    done = workshop.run(
+        "sh",
+        "-c",
+        "cd gone && rmdir ../gone && erni-run check --config $FILE",
+        environ={"FILE": str(workshop.folder / "tracing.toml")},
+    )
+    assert "Traceback" not in done.stderr
+    assert "all 1 would be traced" in done.stdout
 
 
 def test_schema_is_valid_json_that_names_every_section(workshop: Workshop) -> None:

@@ -40,7 +40,7 @@ def obstacle(library: Library) -> str:
     """Why ``library`` cannot be instrumented here, with what to do about it; "" if it can."""
     if is_native(library):
         return ""
-    if not _is_installed(library):
+    if not is_installed(library):
         return f"pip install {library.distribution}"
     conflict = _conflict(_instrumentor(library))
     return f"{conflict}: the instrumentation does not support that version" if conflict else ""
@@ -57,7 +57,7 @@ def _switch_on(library: Library, plan: LibrariesPlan) -> str:
         import_module("opentelemetry.trace")  # our provider is installed with it
         names = ", ".join(options)
         return f"this version speaks OpenTelemetry itself and takes no options: {names}" if names else ""
-    if plan.enable is None and not _is_installed(library):
+    if plan.enable is None and not is_installed(library):
         return ""  # "auto" takes what is there
     problem = obstacle(library)
     instrumentor = None if problem else _instrumentor(library)
@@ -66,7 +66,8 @@ def _switch_on(library: Library, plan: LibrariesPlan) -> str:
     return problem
 
 
-def _is_installed(library: Library) -> bool:
+def is_installed(library: Library) -> bool:
+    """Whether the instrumentation of ``library`` is installed."""
     try:
         return find_spec(library.instrumentor.partition(":")[0]) is not None
     except ModuleNotFoundError:  # not even its parent package

@@ -6,90 +6,132 @@ modules that it imports may print whatever they like.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import pkgutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from erni_run.config.libraries import LIBRARIES
-from erni_run.inside.functions.resolve import Native, NotFound, resolve
-from erni_run.inside.functions.source import Parameters
+from erni_run.inside.functions import native
+from erni_run.inside.functions.resolve import Found, Native, NotFound, resolve
+from erni_run.inside.functions.site import Wish, wrong_captures
 from erni_run.inside.imports import is_glob, matches
-from erni_run.inside.libraries import is_native, obstacle
+from erni_run.inside.libraries import is_installed, is_native
+from erni_run.inside.libraries import obstacle as library_obstacle
 from erni_run.inside.notice import describe
-from erni_run.plan import LibrariesPlan, Plan, SpanPlan, decode
+from erni_run.plan import CapturePlan, LibrariesPlan, Plan, SpanPlan, decode
 
 
 def main() -> None:
     """Rehearse the plan on standard input."""
     plan = decode(sys.stdin.read())
-    sys.path.insert(0, os.getcwd())  # as uvicorn, gunicorn and `python -m` do
+    with suppress(FileNotFoundError):  # the working directory has been removed
+        sys.path.insert(0, os.getcwd())  # as uvicorn, gunicorn and `python -m` do
     rows = [*_functions(plan), *_libraries(plan.libraries)]
     with open(int(sys.argv[1]), "w", encoding="utf-8") as report:
         json.dump(rows, report)
 
 
 def _functions(plan: Plan) -> Iterator[dict[str, Any]]:
-    lines: dict[Any, int] = {}
+    """A row for each entry: ``functions`` that it names, ``places`` where they stand, ``notes`` on what to know."""
+    known: dict[Any, SpanPlan] = {}
     for span in plan.spans:
-        row: dict[str, Any] = {"kind": "span", "line": span.line, "target": span.target, "functions": [], "problem": ""}
+        row: dict[str, Any] = {
+            "kind": "span",
+            "line": span.line,
+            "target": span.target,
+            "captures": span.capture,
+            "functions": [],
+            "places": [],
+            "notes": [],
+            "problem": "",
+        }
         try:
-            row["functions"] = list(_resolve(span, lines))
-        except Exception as error:
+            for hit in _resolve(span):
+                row["functions"].append(f"{hit.module}:{hit.qualname}")
+                row["places"].append(_place(hit))
+                row["notes"] += _notes(hit, span)
+                row["problem"] = row["problem"] or _problem(hit, span, known)
+        except (Exception, SystemExit) as error:  # a script without a guard ends the process that imports it
             row["problem"] = str(error) if isinstance(error, NotFound) else describe(error)
         yield row
 
 
-def _resolve(span: SpanPlan, lines: dict[Any, int]) -> Iterator[str]:
+def _resolve(span: SpanPlan) -> Iterator[Found | Native]:
+    if span.module == "__main__":
+        raise NotFound(
+            "functions of the script itself run before they could be found: move it into a module, or use @traced_span"
+        )
     missing: NotFound | None = None
     found = False
     for module in _modules(span.module):
         try:
-            hits = resolve(module, span.qualname, span.layer)
+            yield from resolve(module, span.qualname, span.layer)
+            found = True
         except NotFound as error:
             missing = error
-            continue
-        for hit in hits:
-            if isinstance(hit, Native):
-                continue
-            _check_capture(span, hit.function)
-            if lines.setdefault(hit.function, span.line) != span.line:
-                raise NotFound(f"{hit.module}:{hit.qualname} is traced already, by line {lines[hit.function]}")
-            found = True
-            yield f"{hit.module}:{hit.qualname}"
     if not found:
         raise missing or NotFound(f"no module matches {span.module!r}")
 
 
-def _check_capture(span: SpanPlan, function: Any) -> None:
-    from erni_run.config.expression import names_in
+def _problem(hit: Found | Native, span: SpanPlan, known: dict[Any, SpanPlan]) -> str:
+    """What keeps ``span`` from being recorded as the file says, "" if nothing does."""
+    code = hit.code if isinstance(hit, Found) else None
+    wish = Wish(span, CapturePlan(), hit.module, hit.qualname)
+    for mistake in wrong_captures(wish, code):
+        return f"{hit.qualname}: {mistake}"
+    if isinstance(hit, Native):
+        obstacle = native.obstacle(hit)
+        return f"{hit.qualname} {obstacle}" if obstacle else ""
+    only = hit.inherited_by if hit.receiver else None
+    place = hit.function, hit.inner, only
+    earlier = known.setdefault(place, span)
+    if replace(earlier, target="", line=0) == replace(span, target="", line=0):
+        return ""
+    return f"{hit.module}:{hit.qualname} is traced already, by line {earlier.line}: remove one of the two"
 
-    known = {*Parameters.of(function.__code__).names, "result"}
-    for attribute, expression in span.capture.items():
-        unknown = sorted(names_in(expression) - known)
-        if unknown:
-            raise NotFound(f"capture {attribute!r}: {function.__qualname__} has no parameter {unknown[0]!r}")
+
+def _notes(hit: Found | Native, span: SpanPlan) -> list[str]:
+    if isinstance(hit, Native):
+        note = f"{hit.qualname} has no Python code: references taken before the wrapper are not traced"
+        return [] if native.obstacle(hit) else [note]
+    if span.mode == "context" and not hit.code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR):
+        return [f'{hit.qualname} is no generator: mode = "context" changes nothing']
+    return []
+
+
+def _place(hit: Found | Native) -> str:
+    """``file:line``, relative to the working directory where that is shorter; "" for what has no source."""
+    if isinstance(hit, Native):
+        return ""
+    path = hit.code.co_filename
+    with suppress(OSError, ValueError):
+        path = min(os.path.relpath(path), path, key=len)
+    return f"{path}:{hit.code.co_firstlineno}"
 
 
 def _modules(pattern: str) -> Iterator[ModuleType]:
-    """The modules that ``pattern`` names, imported."""
-    if not is_glob(pattern):
+    """The modules that ``pattern`` names, imported, and no others but the packages that lead to them."""
+    if is_glob(pattern):
+        yield from _below(None, "", pattern.split("."), 1)
+    else:
         yield import_module(pattern)
-        return
-    fixed = []
-    for part in pattern.split("."):
-        if is_glob(part):
-            break
-        fixed.append(part)
-    package = import_module(".".join(fixed)) if fixed else None
-    prefix = ".".join(fixed) + "." if fixed else ""
-    for info in pkgutil.walk_packages(getattr(package, "__path__", None), prefix, onerror=lambda _: None):
-        if matches(pattern, info.name):
-            yield import_module(info.name)
+
+
+def _below(path: Any, prefix: str, parts: list[str], depth: int) -> Iterator[ModuleType]:
+    for info in pkgutil.iter_modules(path, prefix):
+        if matches(".".join(parts[:depth]), info.name):
+            if depth == len(parts):
+                yield import_module(info.name)
+            elif info.ispkg:
+                yield from _below(import_module(info.name).__path__, f"{info.name}.", parts, depth + 1)
 
 
 def _libraries(plan: LibrariesPlan) -> Iterator[dict[str, Any]]:
@@ -97,15 +139,13 @@ def _libraries(plan: LibrariesPlan) -> Iterator[dict[str, Any]]:
     for library in LIBRARIES.values():
         named = plan.enable is not None and library.name in plan.enable
         if plan.wants(library.name, auto=library.auto) and (named or library.module in sys.modules):
-            problem = obstacle(library)
-            how = "speaks OpenTelemetry itself" if is_native(library) else library.instrumentor
-            wanted = named or not problem.startswith("pip install")
+            problem = library_obstacle(library)
             yield {
                 "kind": "library",
                 "name": library.name,
-                "how": how,
+                "how": "speaks OpenTelemetry itself" if is_native(library) else library.instrumentor,
                 "problem": problem,
-                "fails": bool(problem) and wanted,
+                "fails": bool(problem) and (named or is_installed(library)),
             }
 
 

@@ -139,7 +139,8 @@ def _named(
 
 
 def _resolved(module: ModuleType, span: SpanPlan, plan: Plan) -> list[Found | Native]:
-    if not matches(span.module, module.__name__) or module.__name__.partition(".")[0] == "erni_run":
+    is_named = matches(span.module, module.__name__) or sys.modules.get(span.module) is module  # os.path is posixpath
+    if not is_named or module.__name__.partition(".")[0] == "erni_run":
         return []
     try:
         return resolve(module, span.qualname, span.layer)

@@ -45,13 +45,22 @@ def replace(native: Native, hooks: Hooks) -> None:
         return
     from wrapt import FunctionWrapper  # late: few need it
 
+    problem = obstacle(native)
+    if problem:
+        raise NotInstrumentable(problem)
     replacement = _Replacement(native.holder, native.name, native.value, hooks=hooks)
     replacement.wrapper = FunctionWrapper(native.value, replacement.call)
-    try:
-        setattr(native.holder, native.name, replacement.wrapper)
-    except (TypeError, AttributeError) as refusal:
-        raise NotInstrumentable(f"has no Python code, and its name cannot be bound to a wrapper: {refusal}") from None
+    setattr(native.holder, native.name, replacement.wrapper)
     _replacements.append(replacement)
+
+
+def obstacle(native: Native) -> str:
+    """Why no wrapper can stand at the name of ``native``, "" if one can: the value that is there is bound anew."""
+    try:
+        setattr(native.holder, native.name, vars(native.holder)[native.name])
+    except (TypeError, AttributeError) as refusal:
+        return f"has no Python code, and its name cannot be bound to a wrapper: {refusal}"
+    return ""
 
 
 def put_back(native: Native) -> None:

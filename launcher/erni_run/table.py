@@ -1,0 +1,81 @@
+"""What ``erni-run check`` prints: what each entry of tracing.toml leads to, and what to do where that is nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from erni_run.printable import printable
+
+Row = Mapping[str, Any]
+"""What came of one entry or library, as ``erni_run.inside.rehearse`` writes it."""
+
+_MOST_FUNCTIONS = 8  # of one entry: a glob may name thousands
+_HEAD = ("", "line", "target", "at", "captures")
+
+
+def fails(row: Row) -> bool:
+    """Whether what ``row`` speaks of would stay untraced."""
+    return bool(row.get("fails", row["problem"]))
+
+
+def table(path: str, rows: Sequence[Row], width: int) -> str:
+    """The whole report on the file at ``path``, in lines of at most ``width`` characters where that can be."""
+    spans = [row for row in rows if row["kind"] == "span"]
+    libraries = [row for row in rows if row["kind"] == "library"]
+    lines = [_short(path)]
+    lines += _aligned([_HEAD, *(cells for row in spans for cells in _span(row))], width) if spans else []
+    wide = max((len(row["name"]) for row in libraries), default=0)
+    lines += [f"  {_mark(row):<5} library {row['name']:<{wide}}  {row['problem'] or row['how']}" for row in libraries]
+    failing = sum(map(fails, rows))
+    lines.append(f"{failing} of {len(rows)} would not be traced" if failing else f"all {len(rows)} would be traced")
+    return "\n".join(map(printable, lines)) + "\n"
+
+
+def _short(path: str) -> str:
+    try:
+        return min(os.path.relpath(path), path, key=len)
+    except OSError:  # the working directory has been removed
+        return path
+
+
+def _mark(row: Row) -> str:
+    return "FAILS" if fails(row) else "-" if row["problem"] else "ok"
+
+
+def _span(row: Row) -> Iterator[tuple[str, ...]]:
+    """Cells by column; a tuple of one is a sentence, which belongs to no column."""
+    start = (_mark(row), str(row["line"]), row["target"])
+    captures = ", ".join(row["captures"])
+    functions = list(zip(row["functions"], row["places"], strict=True))
+    if [name for name, _ in functions] == [row["target"]]:
+        yield (*start, functions[0][1], captures)
+    else:
+        yield (*start, "", captures)
+        module = row["target"].partition(":")[0] + ":"
+        for name, place in functions[:_MOST_FUNCTIONS]:
+            yield "", "", f"  {name.removeprefix(module)}", place, ""
+    if len(functions) > _MOST_FUNCTIONS:
+        yield (f"  and {len(functions) - _MOST_FUNCTIONS} more",)
+    for sentence in (*filter(None, [row["problem"]]), *row["notes"]):
+        yield (f"  {sentence}",)
+
+
+def _aligned(cells: list[tuple[str, ...]], width: int) -> Iterator[str]:
+    """Lines with aligned columns; where they would be too wide, what a target leads to stands below it."""
+    widths = [max(len(row[column]) for row in cells if len(row) > 1) for column in range(len(_HEAD))]
+    indent = " " * (widths[0] + widths[1] + 6)
+    is_wide = 2 + sum(widths) + 2 * len(widths) > width
+    for row in cells[is_wide:]:
+        if len(row) == 1:
+            yield f"{indent}{row[0]}"
+            continue
+        columns = [f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)]
+        if not is_wide:
+            yield f"  {'  '.join(columns)}".rstrip()
+            continue
+        yield f"  {'  '.join(columns[:3])}".rstrip()
+        rest = "  ".join(filter(None, row[3:]))
+        if rest:
+            yield f"{indent}  {rest}"
