@@ -1,0 +1,268 @@
+"""Exchanging code: under load, beside other tools, and without keeping alive what the application lets go."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import sys
+import threading
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+from erni_run.inside import notice
+from erni_run.inside.functions import instrument, trampoline
+from erni_run.inside.functions.source import Shape
+from erni_run.plan import CapturePlan, Plan, SpanPlan
+
+from tests.inside.test_trampoline import OBSERVATIONS, Recorder, generator, plain
+
+PORTABLE = Shape(is_portable=True)
+
+
+@pytest.mark.parametrize("case", OBSERVATIONS)
+def test_portable_trampoline_behaves_as_any(case: str) -> None:
+    make, observe = OBSERVATIONS[case]
+    before = observe(make())
+    function = make()
+    recorder = Recorder()
+    trampoline.instrument(function, recorder.hooks(function), PORTABLE)
+    try:
+        assert observe(function) == before
+        assert recorder.events
+    finally:
+        assert trampoline.restore(function)
+
+
+def test_original_code_is_back_afterwards() -> None:
+    code = plain.__code__
+    trampoline.instrument(plain, Recorder().hooks(plain))
+    trampoline.instrument(plain, Recorder().hooks(plain))
+    assert plain.__code__ is not code
+    trampoline.restore(plain)
+    assert plain.__code__ is code
+
+
+def test_code_is_exchanged_while_threads_call() -> None:
+    def work(n: int) -> int:
+        return n
+
+    over = threading.Event()
+    wrong: list[object] = []
+    calls = [0]
+
+    def call() -> None:
+        n = 0
+        while not over.is_set():
+            n += 1
+            try:
+                if work(n) != n or list(generator(2)) != [0, 1]:
+                    wrong.append(n)
+            except Exception as error:
+                wrong.append(error)
+        calls[0] += n
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    hooks = {"enter": lambda: None, "leave": lambda _, result: result, "fail": lambda _: None}
+    steps = {"begin": lambda: None, "resume": lambda _: None, "pause": lambda *_: None}
+    steps |= {"finish": lambda _: None, "abort": lambda _: None}
+    for turn in range(300):
+        trampoline.instrument(work, hooks, Shape(is_portable=bool(turn % 2)))
+        trampoline.instrument(generator, steps, Shape(is_current=bool(turn % 2)))
+        if turn % 3 == 0:
+            trampoline.restore(work)
+            trampoline.restore(generator)
+    over.set()
+    for thread in threads:
+        thread.join()
+    trampoline.restore(generator)
+    assert (wrong, calls[0] > 0) == ([], True)
+
+
+def another_tool(function: FunctionType) -> Callable[[], None]:
+    """What debuggers and other tracers do: run a copy of the function beneath code of their own."""
+    copy = FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+
+    def on_top(value: Any) -> Any:
+        return ("seen", copy(value))
+
+    mine = function.__code__
+    function.__code__ = _calling(copy)
+
+    def remove() -> None:
+        function.__code__ = mine if copy.__code__ is mine else copy.__code__
+
+    return remove
+
+
+def _calling(copy: FunctionType) -> types.CodeType:
+    code = compile("def f(value): return 'seen', ('COPY' if 1 else 0)(value)", "tool", "exec").co_consts[0]
+    return code.replace(co_consts=tuple(copy if constant == "COPY" else constant for constant in code.co_consts))
+
+
+def test_tool_that_comes_after_us_keeps_working() -> None:
+    def work(value: object) -> object:
+        return value
+
+    original = work.__code__
+    first, second = Recorder(), Recorder()
+    trampoline.instrument(work, first.hooks(work))
+    remove = another_tool(work)
+    assert (work(1), first.events) == (("seen", 1), ["enter", "leave"])
+    trampoline.instrument(work, second.hooks(work))
+    assert (work(1), len(first.events), second.events) == (("seen", 1), 2, ["enter", "leave"])
+    assert trampoline.restore(work)
+    assert (work(1), len(second.events)) == (("seen", 1), 2)
+    remove()
+    assert (work(1), work.__code__) == (1, original)
+
+
+def test_tool_that_was_there_before_us_keeps_working() -> None:
+    def work(value: object) -> object:
+        return value
+
+    another_tool(work)
+    theirs = work.__code__
+    recorder = Recorder()
+    trampoline.instrument(work, recorder.hooks(work))
+    assert (work(1), recorder.events) == (("seen", 1), ["enter", "leave"])
+    assert (trampoline.restore(work), work.__code__) == (True, theirs)
+
+
+def test_closure_is_collected_after_it_was_instrumented() -> None:
+    def make() -> FunctionType:
+        def again(n: int) -> int:
+            return n and again(n - 1)
+
+        return again
+
+    function = make()
+    trampoline.instrument(function, Recorder().hooks(function))
+    trampoline.restore(function)
+    gone = weakref.ref(function)
+    del function
+    gc.collect()
+    assert gone() is None
+
+
+def test_closure_is_collected_while_a_decorator_traces_it() -> None:
+    def make() -> FunctionType:
+        def again(n: int) -> int:
+            return n and again(n - 1)
+
+        return again
+
+    function = make()
+    span = SpanPlan(target="here:again", name="again")
+    assert instrument.decorate(function, span, CapturePlan()) == ""
+    assert instrument.decorate(function, span, CapturePlan()) == "is traced already, by @traced_span"
+    assert function(3) == 0
+    gone = weakref.ref(function)
+    del function
+    gc.collect()
+    assert gone() is None
+
+
+def make_module() -> ModuleType:
+    made = ModuleType("erni_test_module")
+    sys.modules[made.__name__] = made
+    exec(
+        "class Thing:\n    def method(self): return 1\ndef work(): return Thing().method()\n"
+        "def other(): return work\nheld = [other]\n",
+        vars(made),
+    )
+    return made
+
+
+@pytest.fixture
+def module() -> Iterator[ModuleType]:
+    yield make_module()
+    sys.modules.pop("erni_test_module", None)
+
+
+PLAN = Plan(spans=(SpanPlan(target="erni_test_module:*"), SpanPlan(target="erni_test_module:Thing.*")))
+
+
+def test_module_is_collected_while_it_is_traced() -> None:
+    module = make_module()
+    instrument.instrument(module, PLAN)
+    assert trampoline.is_instrumented(module.work)
+    assert module.work() == 1
+    gone = [weakref.ref(what) for what in (module.Thing, module.Thing.method, module.work, module.other)]
+    del sys.modules["erni_test_module"], module
+    gc.collect()
+    assert [reference() for reference in gone] == [None] * 4
+
+
+def test_function_that_outlives_its_module_is_still_traced() -> None:
+    made = ModuleType("erni_test_other")
+    exec("def work(): return 1\n", vars(made))
+    sys.modules[made.__name__] = made
+    instrument.instrument(made, Plan(spans=(SpanPlan(target="erni_test_other:work"),)))
+    work = made.work
+    del sys.modules["erni_test_other"], made
+    gc.collect()
+    assert (trampoline.is_instrumented(work), work()) == (True, 1)
+
+
+def test_two_plans_one_after_the_other(module: ModuleType) -> None:
+    code = module.work.__code__
+    instrument.instrument(module, PLAN)
+    before = module.work.__code__
+    instrument.apply(PLAN)
+    assert module.work.__code__ is before is not code
+    instrument.apply(Plan(spans=(SpanPlan(target="erni_test_module:other"),)))
+    assert (module.work.__code__, trampoline.is_instrumented(module.other)) == (code, True)
+    instrument.apply(Plan())
+    assert not trampoline.is_instrumented(module.other)
+
+
+def test_function_that_can_no_longer_be_found_follows_the_plan(module: ModuleType) -> None:
+    work, code = module.work, module.work.__code__
+    instrument.instrument(module, PLAN)
+    del module.work
+    instrument.apply(PLAN)
+    assert trampoline.is_instrumented(work)
+    instrument.apply(Plan())
+    assert work.__code__ is code
+
+
+@pytest.mark.parametrize("kind", ["function", "coroutine", "generator"])
+def test_probe_that_fails_never_reaches_the_application(kind: str) -> None:
+    def function(n: int) -> int:
+        return n
+
+    async def coroutine(n: int) -> int:
+        return n
+
+    def numbers(n: int) -> Iterator[int]:
+        yield n
+
+    made: dict[str, tuple[Any, Callable[[Any], object]]] = {
+        "function": (function, lambda f: f(1)),
+        "coroutine": (coroutine, lambda f: asyncio.run(f(1))),
+        "generator": (numbers, lambda f: next(f(1))),
+    }
+    target, call = made[kind]
+    span = SpanPlan(target=f"broken:{kind}", name=f"broken {kind}", kind="nonsense")
+    assert instrument.decorate(target, span, CapturePlan()) == ""
+    assert call(target) == 1
+    assert f"broken {kind}: a span could not be started: KeyError: 'NONSENSE'" in notice._said
+
+
+def test_bound_methods_and_partials_taken_before_follow_every_exchange(module: ModuleType) -> None:
+    taken = [module.Thing().method, functools.partial(module.work), module.held[0]]
+    instrument.instrument(module, PLAN)
+    recorder = Recorder()
+    for function in (module.Thing.method, module.work, module.other):
+        trampoline.instrument(function, recorder.hooks(function))
+    for call in taken:
+        call()
+    assert recorder.events.count("enter") == 4
+    instrument.apply(Plan())
