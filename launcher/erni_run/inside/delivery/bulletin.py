@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from erni_run.inside.delivery.account import Counts
 from erni_run.inside.delivery.transport import Answer
@@ -15,8 +16,16 @@ _INTERVAL = 60.0  # seconds between two lines
 class Bulletin:
     """The lines about the collector at ``address``; ``place`` is where spans wait: "on disk" or "in memory"."""
 
-    def __init__(self, address: str, place: str) -> None:
+    def __init__(
+        self,
+        address: str,
+        place: str,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[str], None] = say,
+    ) -> None:
         self._address = address
+        self._clock = clock
+        self._tell = tell
         self.place = place
         self._since = 0.0
         self._last_line = -_INTERVAL
@@ -29,7 +38,7 @@ class Bulletin:
 
     def update(self, trouble: Answer, counts: Counts, size: int) -> None:
         """Say what has changed. ``trouble`` has no reason while the collector takes spans; ``size`` is in bytes."""
-        now = time.monotonic()
+        now = self._clock()
         if not trouble.reason:
             self._over(now, counts)
             return
@@ -42,12 +51,12 @@ class Bulletin:
             self._said = state
             self._last_line = now
             kept = f"{spans(counts.pending)} kept {self.place} ({_bytes(size)})"
-            say(f"{self._complaint(trouble, now)}: {kept}, {lost:,} lost")
+            self._tell(f"{self._complaint(trouble, now)}: {kept}, {lost:,} lost")
 
     def _over(self, now: float, counts: Counts) -> None:
         if self._said is not None:
             lasted = now - self._since
-            say(f"collector {self._address} is back after {lasted:.0f} s: {_lost(counts):,} lost")
+            self._tell(f"collector {self._address} is back after {lasted:.0f} s: {_lost(counts):,} lost")
         self._said, self._since = None, 0.0
 
     def _complaint(self, trouble: Answer, now: float) -> str:
@@ -62,11 +71,11 @@ class Bulletin:
     def kept(self, count: int, size: int, reason: str) -> None:
         """At the end of the process, ``count`` spans are left on disk."""
         where = f"{spans(count)} ({_bytes(size)}) for {self._address} wait on disk"
-        say(f"{where} for the next process to deliver them: {reason}")
+        self._tell(f"{where} for the next process to deliver them: {reason}")
 
     def lost(self, count: int, reason: str) -> None:
         """At the end of the process, ``count`` spans are left in memory."""
-        say(f"{spans(count)} could not be delivered to {self._address}, and there is no place on disk: {reason}")
+        self._tell(f"{spans(count)} could not be delivered to {self._address}, and there is no place on disk: {reason}")
 
 
 def spans(count: int) -> str:

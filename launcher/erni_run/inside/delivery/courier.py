@@ -193,14 +193,13 @@ class Courier:
         try:
             while journal is not None and journal.is_crowded and (found := journal.oldest()) is not None:
                 batch, mark = found
-                if not journal.is_crowded or not self._spool.make_room(holding, len(batch.request) // 4):
+                first = mark.spans - batch.spans
+                if not journal.is_crowded or not self._spool.keep(holding, batch, f"j{mark.segment}", first):
                     break
-                holding.keep(batch, f"j{mark.segment}", mark.spans - batch.spans)
                 self._advance(journal, mark)
             while memory.used > _MOST_IN_MEMORY and (left := memory.oldest()) is not None:
-                if not self._spool.make_room(holding, len(left.request) // 4):
+                if not self._spool.keep(holding, left):
                     break
-                holding.keep(left)
                 memory.settle()
             self._spool.expire(holding)
         except OSError as error:
@@ -301,9 +300,8 @@ class Courier:
         remains = Remains(orphan.folder, orphan.account.mark)
         while (found := remains.oldest()) is not None:
             batch, mark = found
-            if not spool.make_room(orphan, len(batch.request) // 4):
+            if not spool.keep(orphan, batch, f"j{mark.segment}", mark.spans - batch.spans):
                 break
-            orphan.keep(batch, f"j{mark.segment}", mark.spans - batch.spans)
             remains.settle(mark)
             orphan.advance(mark)
         _count_corrupt(orphan, remains)

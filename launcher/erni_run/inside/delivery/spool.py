@@ -119,16 +119,24 @@ class Holding:
         """The blobs, oldest first."""
         return [blob for name in self.folder.names() if (blob := Blob.of(name)) and name not in self._undead]
 
-    def keep(self, batch: Batch, origin: str = "", first: int = 0, stamp: int = 0, *, durable: bool = True) -> Blob:
-        """Write ``batch`` as a blob. Raises OSError."""
+    def keep(
+        self,
+        batch: Batch,
+        origin: str = "",
+        first: int = 0,
+        stamp: int = 0,
+        *,
+        content: bytes = b"",
+        durable: bool = True,
+    ) -> None:
+        """Write ``batch`` as a blob; ``content`` if it is packed already. Raises OSError."""
         now = time.time_ns()
         stamp, origin = stamp or now, origin or f"m{now}"
         name = f"{stamp:020d}-{origin}-{first}-{first + batch.spans}.otlp.gz"
-        content = gzip.compress(batch.request, 1)
+        content = content or pack(batch)
         self.folder.write(name, content, durable=durable)
         self.kept_spans += batch.spans
         self.kept_bytes += len(content)
-        return Blob(name, stamp, origin, first, first + batch.spans)
 
     def load(self, blob: Blob) -> bytes:
         """The request in ``blob``. Raises OSError if it cannot be read, ValueError if it is damaged."""
@@ -218,11 +226,22 @@ class Spool:
                 holding.release()
         return None
 
-    def make_room(self, holding: Holding, size: int) -> bool:
-        """Drop the oldest blobs of ``holding`` until ``size`` more bytes fit; False if they do not."""
+    def keep(self, holding: Holding, batch: Batch, origin: str = "", first: int = 0) -> bool:
+        """Write ``batch`` as a blob of ``holding``, whose oldest ones go if they must. False if there is no room.
+
+        Raises OSError.
+        """
+        content = pack(batch)
+        if not self._make_room(holding, len(content)):
+            return False
+        holding.keep(batch, origin, first, content=content)
+        return True
+
+    def _make_room(self, holding: Holding, size: int) -> bool:
         used = self._used()
-        excess = used + size - self._limit(used)
-        for blob in holding.blobs() if excess > 0 else ():
+        limit = self._limit(used)
+        excess = used + size - limit
+        for blob in holding.blobs() if excess > 0 and size <= limit else ():
             excess -= self._drop(holding, blob, "size")
             if excess <= 0:
                 break
@@ -247,7 +266,7 @@ class Spool:
 
     def keep_rejected(self, batch: Batch) -> None:
         """Keep what a collector refuses for people to look at, the latest mebibyte of it."""
-        content = gzip.compress(batch.request, 1)
+        content = pack(batch)
         if len(content) > _MOST_REJECTED:
             return
         with contextlib.suppress(OSError), contextlib.closing(self.destination.within(REJECTED, create=True)) as folder:
@@ -265,6 +284,11 @@ class Spool:
 
     def _limit(self, used: int) -> int:
         return min(self._plan.max_size, (self.destination.free() + used) // 10)
+
+
+def pack(batch: Batch) -> bytes:
+    """``batch`` as the content of a blob, ready to be posted with ``Content-Encoding: gzip``."""
+    return gzip.compress(batch.request, 1)
 
 
 def destination_name(export: ExportPlan) -> str:
