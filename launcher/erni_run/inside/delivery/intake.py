@@ -28,39 +28,55 @@ class Intake:
     ) -> None:
         self.memory = Memory()
         self.journal: Journal | None = None
+        self._writable: Journal | None = None
         self._tally = tally
         self._open_journal = open_journal
         self._on_overflow = on_overflow
         self._refused = 0
-        self._is_open = self._is_closed = self._is_put = False
+        self._is_open = self._is_closed = self._is_busy = False
         self._lock = threading.RLock()
-        self._is_busy = False
         self._waiting: deque[tuple[Head, bytes]] = deque()
 
     def take(self, head: Head, span: bytes) -> bool:
         """Take one encoded span; False if nothing is taken any more."""
         with self._lock:
-            if self._is_closed:
-                return False
             if self._is_busy:
                 self._waiting.append((head, span))
                 return True
-            self._put_alone(head, span)
-            while self._waiting and not self._is_busy:
-                self._put_alone(*self._waiting.popleft())
-            return True
+            self._is_busy = True
+            is_put = False
+            try:
+                writable = self._writable
+                is_put = (writable is not None and writable.append(head, span)) or self._put(head, span)
+            finally:
+                self._is_busy = False
+                if not is_put and not self._is_closed:  # a signal handler has raised; the next span takes this along
+                    self._waiting.append((head, span))
+            if self._waiting:
+                self._catch_up()
+            return is_put
 
-    def _put_alone(self, head: Head, span: bytes) -> None:
-        self._is_busy = True
-        self._is_put = False
-        try:
-            self._put(head, span)
-        except BaseException:
-            if not self._is_put:  # a signal handler has raised; the next span takes this one along
-                self._waiting.append((head, span))
-            raise
-        finally:
-            self._is_busy = False
+    def _catch_up(self) -> None:
+        while self._waiting and not self._is_busy:
+            self._is_busy = True
+            try:
+                self._put(*self._waiting.popleft())
+            finally:
+                self._is_busy = False
+
+    def _put(self, head: Head, span: bytes) -> bool:
+        """Put ``span`` where there is room; False if nothing is taken any more."""
+        if self._is_closed:
+            return False
+        if not self._is_open:
+            self.journal = self._writable = self._open_journal()
+            self._is_open = True
+        if self._writable is None or not self._writable.append(head, span):
+            gone = self.memory.append(head, span)
+            if gone:
+                self._tally.drop(len(gone), "memory full")
+                self._on_overflow(gone)
+        return True
 
     @property
     def ended(self) -> int:
@@ -73,20 +89,9 @@ class Intake:
             self._refused += 1
             self._tally.drop(1, reason)
 
-    def _put(self, head: Head, span: bytes) -> None:
-        if not self._is_open:
-            self.journal = self._open_journal()
-            self._is_open = True
-        journal = self.journal
-        if journal is None or not journal.append(head, span):
-            gone = self.memory.append(head, span)
-            if gone:
-                self._tally.drop(len(gone), "memory full")
-                self._on_overflow(gone)
-        self._is_put = True
-
     def close(self) -> Journal | None:
         """Take nothing more. The journal, if there is one."""
         with self._lock:
             self._is_closed = True
+            self._writable = None
             return self.journal

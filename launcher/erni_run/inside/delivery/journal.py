@@ -82,7 +82,8 @@ class Segment:
         size = len(span)
         if not number or begin + size > SIZE:
             return False
-        _RECORD.pack_into(self._map, start, size, _checksum(span, number), number)
+        checksum = crc32(span, number) if size <= _PIECE else _checksum(span, number)
+        _RECORD.pack_into(self._map, start, size, checksum, number)
         self._map[begin : begin + size] = span
         self._words[_COMMIT] = commit + _ONE_SPAN + _RECORD.size + size
         return True
@@ -115,6 +116,11 @@ class Segment:
                 if number:
                     yield Record(self._by_number[number], view[start : start + size])
                 start += size
+
+    def touch(self) -> None:
+        """Have its pages in memory, for whoever writes them not to wait for each."""
+        for start in range(_START, SIZE, mmap.PAGESIZE):
+            self._map[start] = 0
 
     def renew(self, number: int) -> None:
         """Begin again as segment ``number``: all that was written is settled. Raises OSError."""
@@ -254,7 +260,9 @@ class Journal:
         fewest = _SPARES if self._is_busy else 1  # a process of few spans takes little of the disk
         self._wanted = min(max(fewest, 4 * used, self._wanted - 1), _MOST_SPARES)
         while len(self._spares) < self._wanted and len(self._segments) + len(self._spares) < self._most:
-            self._spares.append(self._make())
+            spare = self._make()
+            spare.touch()
+            self._spares.append(spare)
         while len(self._spares) > self._wanted + 1:
             self._spares.pop().close(remove=True)
 
