@@ -26,6 +26,13 @@ from tests.servers import Server, grpc_server
 RESOURCE = Resource()
 RESOURCE.attributes.add(key="service.name").value.string_value = "shop"
 
+
+def instance(body: bytes) -> str:
+    (of_process,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    (found,) = (pair.value for pair in of_process.resource.attributes if pair.key == "service.instance.id")
+    return str(found.string_value)
+
+
 Points = dict[tuple[str, str], Any]
 
 
@@ -37,10 +44,9 @@ class Spans:
     pending: int = 5
 
 
-def read(body: bytes) -> Points:
+def numbers(body: bytes) -> Points:
     """Value, or (count, sum), by the metric's name and its points' telling attributes."""
     (of_process,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
-    assert of_process.resource == RESOURCE
     (ours,) = of_process.scope_metrics
     assert ours.scope.name == "erni_run"
     points: Points = {}
@@ -80,8 +86,13 @@ def made(protocol: str = "grpc") -> bytes:
     return request(plan, RESOURCE.SerializeToString(), moment)
 
 
+def test_report_has_the_resource_of_the_spans() -> None:
+    (of_process,) = ExportMetricsServiceRequest.FromString(made()).resource_metrics
+    assert of_process.resource == RESOURCE
+
+
 def test_numbers_add_up() -> None:
-    points = read(made())
+    points = numbers(made())
     assert points == {
         ("otel.sdk.span.started", ""): 6,
         ("otel.sdk.span.live", ""): 2,
@@ -154,7 +165,7 @@ url, protocol, enabled, every = sys.argv[1:]
 resource = {resource!r}
 settlement = Settlement()
 reporter = Reporter(ExportPlan(endpoint=url, protocol=protocol), MetricsPlan(enabled=enabled, every=float(every)),
-                    lambda: resource, lambda: Spans, settlement)
+                    lambda: resource, lambda: Spans, settlement, give_up=lambda: None)
 
 def span():
     local = Local()
@@ -219,7 +230,7 @@ def test_reports_go_out_regularly_and_at_the_end(workshop: Workshop, protocol: s
             metrics.has(2)
             out, err = process.communicate("span()\nreporter._background._every = 3600\n", timeout=30)
     assert (out, err, process.returncode) == ("", "", 0)
-    first, last = read(metrics.reports[0]), read(metrics.reports[-1])
+    first, last = numbers(metrics.reports[0]), numbers(metrics.reports[-1])
     assert first["otel.sdk.exporter.span.exported", ""] == 1
     assert last["otel.sdk.exporter.span.exported", ""] == 2
     assert last["erni.trace.settled", "complete work"] == 2
@@ -283,5 +294,99 @@ def test_forked_child_reports_its_own_numbers(workshop: Workshop) -> None:
         wait = "if child: os.waitpid(child, 0)\n"
         out, err = process.communicate(fork + wait, timeout=30)
     assert (out, err) == ("", "")
-    counts = [read(report)["otel.sdk.span.started", ""] for report in metrics.reports]
+    counts = [numbers(report)["otel.sdk.span.started", ""] for report in metrics.reports]
     assert sorted(counts) == [1, 2]
+
+
+class Everything(Metrics):
+    """Takes traces as well, whatever it says to metrics."""
+
+    def answer(self, handler: Any) -> None:
+        if handler.path == "/v1/traces":
+            handler.send_response(200)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+        else:
+            super().answer(handler)
+
+    def answer_call(self, method: str, body: bytes, context: grpc.ServicerContext) -> bytes:
+        return b"" if "Trace" in method else super().answer_call(method, body, context)
+
+
+SHOP = """
+import shop, sys, os
+
+def trade():
+    for _ in range(50): shop.sell()
+
+trade()
+sys.stdin.readline()
+if len(sys.argv) > 1 and os.fork() == 0: trade(); sys.exit(0)
+if len(sys.argv) > 1: os.wait()
+trade()
+"""
+
+
+@pytest.fixture
+def shop(workshop: Workshop) -> Workshop:
+    workshop.write("shop.py", "def sell(): return part()\ndef part(): return 1\n")
+    workshop.write("main.py", SHOP)
+    workshop.environ["OTEL_TRACES_EXPORTER"] = "otlp"
+    return workshop
+
+
+def trade(shop: Workshop, url: str, protocol: str, metrics: str, *arguments: str) -> Any:
+    shop.write("tracing.toml", f'[[span]]\ntarget = "shop:*"\n[metrics]\n{metrics}\n')
+    where = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url}
+    return shop.start("erni-run", "python", "-W", "ignore", "main.py", *arguments, environ=where, stdin=-1)
+
+
+@PROTOCOLS
+def test_traced_process_reports_what_became_of_its_spans(shop: Workshop, protocol: str) -> None:
+    metrics = Everything()
+    with metrics.running() as server, grpc_server(metrics.answer_call) as endpoint:
+        url = endpoint if protocol == "grpc" else server.url
+        with trade(shop, url, protocol, 'enabled = true\nevery = "100ms"') as process:
+            metrics.has(1)
+            out, err = process.communicate("\n", timeout=30)
+    assert (out, err, process.returncode) == ("", "", 0)
+    last = numbers(metrics.reports[-1])
+    assert last["otel.sdk.span.started", ""] == 200
+    assert last["otel.sdk.span.live", ""] == 0
+    assert last["otel.sdk.exporter.span.exported", ""] == 200
+    assert last["otel.sdk.processor.span.queue.size", ""] == 0
+    assert last["erni.trace.settled", "complete sell"] == 100
+    assert last["erni.trace.duration", "complete sell"][0] == 100
+
+
+def test_forked_child_reports_for_itself(shop: Workshop) -> None:
+    metrics = Everything()
+    with (
+        metrics.running() as server,
+        trade(shop, server.url, "http/protobuf", "enabled = true", "forks") as process,
+    ):
+        out, err = process.communicate("\n", timeout=30)
+    assert (out, err, process.returncode) == ("", "", 0)
+    assert sorted(numbers(report)["otel.sdk.span.started", ""] for report in metrics.reports) == [100, 200]
+    instances = {instance(report) for report in metrics.reports}
+    assert len(instances) == 2
+
+
+def test_traced_process_is_quiet_where_nobody_takes_metrics(shop: Workshop) -> None:
+    metrics = Everything(takes=False)
+    with metrics.running() as server, trade(shop, server.url, "http/protobuf", 'every = "100ms"') as process:
+        metrics.has(1)
+        out, err = process.communicate("\n", timeout=30)
+    assert (out, err, process.returncode) == ("", "", 0)
+    assert len(metrics.reports) == 1
+
+
+def test_metrics_that_are_switched_off_are_not_sent(shop: Workshop) -> None:
+    metrics = Everything()
+    with (
+        metrics.running() as server,
+        trade(shop, server.url, "http/protobuf", 'enabled = false\nevery = "10ms"') as process,
+    ):
+        process.communicate("\n", timeout=30)
+    assert metrics.requests
+    assert not metrics.reports

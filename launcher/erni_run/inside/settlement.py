@@ -102,6 +102,7 @@ class Settlement:
         self._capacity = capacity
         self._grace = grace
         self._idle = idle
+        self._is_over = False
         self._begin()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._begin)
@@ -109,7 +110,6 @@ class Settlement:
     def _begin(self) -> None:
         """A process's own state: what the parent has started, the parent counts."""
         self._counting = allocate_lock()
-        self._is_over = False
         self._totals = Totals()
         self._names: set[str] = set()
         self._traces: dict[int, _Trace] = {}

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -57,11 +58,12 @@ class Delivery:
         """What became of the spans that ended in this process."""
         return self._counted.counts
 
-    def watch(self, callback: Watcher) -> None:
+    def watch(self, callback: Watcher) -> Callable[[], None]:
         """Call ``callback(spans, outcome, reason)`` for all spans that are settled, encoded, in the thread that works
-        here. The outcome is "delivered", "rejected" or "dropped".
+        here. The outcome is "delivered", "rejected" or "dropped". Returns what ends this, once.
         """
         self._watchers.append(callback)
+        return lambda: self._watchers.remove(callback)
 
     def on_end(self, span: Span) -> None:
         """Take ``span``, which is sampled."""

@@ -272,6 +272,7 @@ class Journal:
             self._spares.pop().close(remove=True)
         while self._segments:
             segment = self._segments.popleft()
+            self._closed_spans += segment.spans
             settled = self.mark.spans if segment.number == self.mark.segment else 0
             segment.close(remove=segment.spans == settled)
 

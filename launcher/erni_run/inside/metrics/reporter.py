@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Reports what ``spans`` counts and ``settlement`` knows; ``resource`` gives the process's serialized Resource."""
+    """Reports what ``spans`` counts and ``settlement`` knows; ``resource`` gives the process's serialized Resource.
+
+    ``give_up`` is called when it turns out that nobody wants to know.
+    """
 
     def __init__(
         self,
@@ -33,12 +36,16 @@ class Reporter:
         resource: Callable[[], bytes],
         spans: Callable[[], Spans],
         settlement: Settlement,
+        *,
+        give_up: Callable[[], object],
     ) -> None:
         self._export = export
         self._is_asked_for = plan.enabled == "true"
         self._resource = resource
         self._spans = spans
         self._settlement = settlement
+        self._give_up = give_up
+        self._is_unwanted = False
         self._background = Background("metrics", self._report_regularly, plan.every)
         self._begin()
         if hasattr(os, "register_at_fork"):
@@ -49,8 +56,7 @@ class Reporter:
         self._reporting = allocate_lock()
         self._since = time.time_ns()
         self._transport: Transport | None = None
-        self._is_taken = False
-        self._is_over = False
+        self._is_taken = self._is_over = False
 
     def start(self) -> None:
         """Report from now on; to be called again in a forked child."""
@@ -61,14 +67,14 @@ class Reporter:
 
         A process that was not asked for metrics and has ended before it sent any ends without.
         """
-        if self._is_over or not (self._is_taken or self._is_asked_for):
+        if self._is_over or self._is_unwanted or not (self._is_taken or self._is_asked_for) or timeout <= 0:
             return
         self._settlement.finish()
         self._report(timeout)
         self._is_over = True
 
     def _report_regularly(self) -> None:
-        if not self._is_over:
+        if not (self._is_over or self._is_unwanted):
             self._settlement.sweep(time.monotonic())
             self._report(self._export.timeout)
 
@@ -86,8 +92,9 @@ class Reporter:
         if self._is_asked_for:
             say_once(f"{self._export.endpoint.partition('?')[0]} takes no metrics: {answer.reason}")
         else:
-            self._is_over = True
+            self._is_unwanted = True
             self._settlement.stop()
+            self._give_up()
 
     def _send(self, timeout: float) -> Answer:
         try:
