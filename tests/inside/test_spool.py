@@ -15,6 +15,7 @@ import resource
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,9 +24,10 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from erni_run.inside.delivery.account import Tally
 from erni_run.inside.delivery.courier import Courier
 from erni_run.inside.delivery.request import head, split
-from erni_run.inside.delivery.spool import Blob
+from erni_run.inside.delivery.spool import Blob, Holding, Spool
 from erni_run.inside.delivery.survey import Standing, survey
 from erni_run.inside.delivery.transport import Answer
 from erni_run.plan import ExportPlan, SpoolPlan
@@ -342,3 +344,22 @@ def test_every_span_is_accounted_for_whatever_happens() -> None:
             max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_new_folder_is_not_taken_for_an_abandoned_one(tmp_path: Path) -> None:
+    """While one process looks for what others have left, others begin."""
+    spool = Spool.at(EXPORT, SpoolPlan(path=str(tmp_path)), lambda *_: None)
+    is_over = threading.Event()
+
+    def look() -> None:
+        while not is_over.is_set():
+            assert spool.adopt(()) is None
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(300):
+            Holding.found(spool.destination, Tally()).release()
+    finally:
+        is_over.set()
+        looking.join()

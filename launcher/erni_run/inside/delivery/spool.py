@@ -32,7 +32,7 @@ _BLOB = re.compile(r"(\d{20})-([jm]\d+)-(\d+)-(\d+)\.otlp\.gz")
 PROCESS = re.compile(r"\d{20}-\d+")
 _MOST_REJECTED = 1 << 20  # bytes that are kept for people to look at
 _MOST_UNPACKED = 256 << 20  # bytes; no request of ours is nearly as large
-_ATTEMPTS = 3
+_ATTEMPTS = 100  # against whoever is tidying up
 
 
 class Blob(NamedTuple):
@@ -74,8 +74,11 @@ class Holding:
         """A new one for this process, whose counters are ``tally``. Raises OSError."""
         for _ in range(_ATTEMPTS):
             name = f"{time.time_ns():020d}-{os.getpid()}"
-            folder = destination.within(name, create=True)
-            if folder.lock():  # somebody may have taken it for an abandoned one before
+            try:
+                folder = destination.within(name, create=True)
+            except FileNotFoundError:  # somebody has taken it for an abandoned one, and removed it
+                continue
+            if folder.lock():  # which they may just be doing
                 account = Account(folder)
                 account.tally = tally
                 account.write()
