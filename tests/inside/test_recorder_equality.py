@@ -801,6 +801,12 @@ def our_own(exported: list[SpanMessage]) -> Recorder:
     return Recorder(RESOURCE, lambda span: exported.append(SpanMessage.FromString(encode(span))))
 
 
+def contains_itself() -> list[Any]:
+    value: list[Any] = ["x"]
+    value.append(value)
+    return value
+
+
 def reuse_link(tracer: Any, span: Any) -> None:
     link = Link(CONTEXTS[0], {"": 1})
     tracer.start_span("first", links=[link])
@@ -839,6 +845,12 @@ DECISIONS: dict[str, tuple[Callable[[Any, Any], object], Any, Any, str]] = {
         RuntimeError,
         [],
         "as above",
+    ),
+    "values that contain themselves": (
+        lambda _, span: span.set_attribute("inner", contains_itself()),
+        RecursionError,
+        [["x", ""]],
+        "nothing of ours raises; a parser refuses a whole request for one value that is nested too deeply",
     ),
     "the same link twice": (
         reuse_link,

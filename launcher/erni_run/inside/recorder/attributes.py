@@ -17,9 +17,15 @@ _GONE = object()
 _PLAIN_BASES = (bool, int, float, bytes, NoneType)
 
 
-def clean(value: Any, longest: int | None) -> Any:
+DEEPEST = 30
+"""Levels that may be nested. A level is up to three messages of protobuf, whose parsers commonly refuse a whole request
+that has a hundred; there is an end to what contains itself, too.
+"""
+
+
+def clean(value: Any, longest: int | None, levels: int = DEEPEST) -> Any:
     """``value`` as an OTLP AnyValue in Python: str (cut at ``longest`` characters), bool, int, float, bytes, None, a
-    tuple of such values or a dict of them.
+    tuple of such values or a dict of them. What is nested deeper than ``levels`` becomes its text.
     """
     if type(value) in PLAIN:
         return value
@@ -27,10 +33,10 @@ def clean(value: Any, longest: int | None) -> Any:
         return value if longest is None or len(value) <= longest else value[:longest]
     if isinstance(value, _PLAIN_BASES):
         return value
-    if isinstance(value, Sequence):
-        return tuple(clean(item, longest) for item in value)
-    if isinstance(value, Mapping):
-        return _clean_mapping(value, longest)
+    if levels and isinstance(value, Sequence):
+        return tuple(clean(item, longest, levels - 1) for item in value)
+    if levels and isinstance(value, Mapping):
+        return _clean_mapping(value, longest, levels - 1)
     return _text(value)
 
 
@@ -45,7 +51,7 @@ def put_all(attributes: dict[str, Any], more: Mapping[Any, Any], most: int | Non
     """Set all of ``more``, as ``put`` does."""
     if most == 0:
         return len(more)
-    cleaned = _clean_mapping(more, longest)
+    cleaned = _clean_mapping(more, longest, DEEPEST)
     return len(more) - len(cleaned) + sum(_put_clean(attributes, key, value, most) for key, value in cleaned.items())
 
 
@@ -58,12 +64,12 @@ def _put_clean(attributes: dict[str, Any], key: str, value: Any, most: int | Non
     return dropped
 
 
-def _clean_mapping(mapping: Mapping[Any, Any], longest: int | None) -> dict[str, Any]:
+def _clean_mapping(mapping: Mapping[Any, Any], longest: int | None, levels: int) -> dict[str, Any]:
     cleaned = {}
     for key, value in mapping.items():
         name = (key if isinstance(key, str) else _text(key)) if key else None
         if name is not None:
-            cleaned[name] = clean(value, longest)
+            cleaned[name] = clean(value, longest, levels)
     return cleaned
 
 
