@@ -6,16 +6,25 @@ these places in turn, so that nothing is left to luck.
 
 from __future__ import annotations
 
+import contextvars
+import gc
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
+import opentelemetry.context
 import pytest
+from erni_run.inside.recorder.context import SPAN_KEY, current
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.tracer import Tracer
+from erni_run.plan import SamplingPlan
+from opentelemetry import baggage, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits
-from opentelemetry.trace import StatusCode, set_span_in_context
+from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
+
+from tests.inside.test_recorder_equality import our_context
 
 
 def interleaved(work: Callable[[], object], other: Callable[[], object], at: int) -> bool:
@@ -126,3 +135,62 @@ def test_what_is_dropped_is_counted_whoever_drops_it() -> None:
         return lambda: work("abc"), lambda: work("def"), check
 
     everywhere(prepare)
+
+
+def alive(spans: list[weakref.ref[Any]]) -> int:
+    return sum(reference() is not None for reference in spans)
+
+
+@pytest.mark.parametrize("way", ["api", "call site", "both"])
+def test_chain_of_spans_that_start_each_other_holds_only_the_last(way: str) -> None:
+    shop = Shop(sampling=SamplingPlan(ratio=1.0))
+    shop.recorder._deliver = None
+    start = shop.tracer.starter("a", SpanKind.INTERNAL, {})
+    spans: list[weakref.ref[Any]] = []
+
+    def link(number: int) -> contextvars.Context:
+        """A call in the context of the last; gives the context of the next."""
+        span = shop.span() if way == "api" or (way == "both" and number % 2) else start()
+        if way == "call site" or (way == "both" and number % 3):
+            current.set(span)
+        else:
+            opentelemetry.context.attach(set_span_in_context(span))
+            opentelemetry.context.attach(baggage.set_baggage("number", str(number)))
+        span.end()
+        spans.append(weakref.ref(span))
+        return contextvars.copy_context()
+
+    with our_context():
+        context = contextvars.Context()
+        for number in range(50):
+            context = context.run(contextvars.copy_context).run(link, number)
+        gc.collect()
+        assert context.run(trace.get_current_span) is spans[-1]()
+        assert alive(spans) == 1
+
+
+def test_span_that_is_over_needs_no_collector_of_cycles() -> None:
+    shop = Shop()
+    shop.recorder._deliver = None
+    start = shop.tracer.starter("a", SpanKind.INTERNAL, {})
+    spans: list[weakref.ref[Any]] = []
+
+    def work() -> None:
+        for _ in range(10):
+            span = start()
+            token = current.set(span)
+            with shop.tracer.start_as_current_span("b") as inner:
+                assert opentelemetry.context.get_current() is opentelemetry.context.get_current()
+                spans.append(weakref.ref(inner))
+            current.reset(token)
+            span.end()
+            assert span.as_context()[SPAN_KEY] is span
+            spans.append(weakref.ref(span))
+
+    gc.disable()
+    try:
+        with our_context():
+            contextvars.Context().run(work)
+        assert alive(spans) == 0
+    finally:
+        gc.enable()

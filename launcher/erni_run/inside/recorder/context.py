@@ -26,13 +26,25 @@ class Current:
 
     base: Context | None = None
     made: Context | None = None
+    _end_time: int | None
 
     def as_context(self) -> Context:
         """The context that holds this span, and else what ``base`` holds."""
         made = self.made
         if made is None:
-            made = self.made = Context({**(self.base or {}), SPAN_KEY: self})
+            made = Context({**(self.base or {}), SPAN_KEY: self})
+            if not self._end_time:  # a span that is over shall go without the collector of cycles
+                self.made = made
         return made
+
+
+def rest(base: Context) -> Context | None:
+    """What ``base`` holds beside a span, None if that is nothing. To hold the span, too, would keep alive whatever it
+    descends from: a task that starts the next one, for ever.
+    """
+    if SPAN_KEY not in base:
+        return base or None
+    return Context({key: value for key, value in base.items() if key != SPAN_KEY}) if len(base) > 1 else None
 
 
 class _LazyContext(_RuntimeContext):

@@ -329,6 +329,8 @@ class Span(Current, SdkSpan):
         time = time_ns() if end_time is None else end_time
         if self._end_time is None:  # no other thread runs between this and the next line
             self._end_time = time
+            if self.made is not None:
+                self.made = None
             self.template.tracer.ended(self)
 
     def __exit__(

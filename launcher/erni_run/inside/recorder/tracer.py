@@ -16,7 +16,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from erni_run.inside.forks import process
-from erni_run.inside.recorder.context import SPAN_KEY, Current, current
+from erni_run.inside.recorder.context import SPAN_KEY, Current, current, rest
 from erni_run.inside.recorder.ids import random_bits
 from erni_run.inside.recorder.span import Span, Template, Trace, Unsampled
 
@@ -96,7 +96,7 @@ class Tracer(SdkTracer):
             span.template = template
             span.span_id = span_id
             span.parent_id = parent_id
-            span.base = parent.base if parent is base else base
+            span.base = parent.base if parent is base else rest(base)
             span.extra = span._end_time = None
             span._name = name
             span._start_time = time_ns()
@@ -125,7 +125,7 @@ class Tracer(SdkTracer):
         elif type(parent) is Span:
             span = _new(template, parent.trace, parent.span_id, recorder.new_span_id())
             span.trace.started += 1
-            span.base = parent.base if parent is base else base
+            span.base = parent.base if parent is base else rest(base)
         elif type(parent) is Unsampled:
             return parent
         else:
@@ -161,12 +161,12 @@ class Tracer(SdkTracer):
             recorder.settlement.began(local, template.name)
         if not is_kept:
             if not recorder.keeping.is_wanted:
-                return _unsampled(local.context(span_id), base or None)
+                return _unsampled(local.context(span_id), rest(base))
             local.held = []
         span = _new(template, local, above.span_id if above is not None else 0, span_id)
         if above is not None:
             span.remote = above
-        span.base = base or None
+        span.base = rest(base)
         return span
 
     def _ask_sampler(  # noqa: PLR0917  # the same as begin
@@ -192,7 +192,7 @@ class Tracer(SdkTracer):
         span_id = recorder.new_span_id()
         state = result.trace_state if result.trace_state is not None else DEFAULT_TRACE_STATE
         local = Trace(trace_id, random | result.decision.is_sampled(), state, process.generation, span_id)
-        base = base.base if isinstance(base, Current) else base
+        base = base.base if isinstance(base, Current) else rest(base)
         if not result.decision.is_recording():
             return _unsampled(local.context(span_id), base)
         span = _new(template, local, above.span_id if above is not None else 0, span_id)
