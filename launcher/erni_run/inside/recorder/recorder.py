@@ -105,27 +105,35 @@ class Recorder(TracerProvider):
         self._active_span_processor.on_start(span, parent_context=context)
 
     def ended(self, span: Span) -> None:
-        """Deliver ``span``, if its trace is kept and if it is this process's to deliver. Never raises."""
+        """Deliver ``span``, if its trace is kept and if it is this process's to deliver. Raises what the application's
+        own processors raise.
+        """
         local = span.trace
         if local.generation != process.generation:
             return  # begun before the fork: it is the parent's
         local.ended += 1
         try:
-            if self.processors:
-                self._active_span_processor._on_ending(span)
-                self._active_span_processor.on_end(span._readable_span())
-            if self._deliver is None:
-                return
-            if local.flags & 1:
-                if self.settlement is not None and span.span_id == local.root_id:
-                    self.settlement.over(local, span.duration / 1e9)
-                self._deliver(span)
-            elif self.has_own_sampler:
-                self._deliver_kept(span)
+            try:
+                if self.processors:
+                    self._active_span_processor._on_ending(span)
+                    self._active_span_processor.on_end(span._readable_span())
+            finally:  # whatever a processor raises: its own business is not ours
+                self._hand_over(span)
         except Exception as error:
             if is_the_applications(error):
                 raise
             say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
+
+    def _hand_over(self, span: Span) -> None:
+        local = span.trace
+        if self._deliver is None:
+            return
+        if local.flags & 1:
+            if self.settlement is not None and span.span_id == local.root_id:
+                self.settlement.over(local, span.duration / 1e9)
+            self._deliver(span)
+        elif self.has_own_sampler:
+            self._deliver_kept(span)
 
     def _deliver_kept(self, span: Span) -> None:
         """What the end of ``span`` tells of a trace that was not kept at its head."""
