@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test pythons check lint bench clean
+.PHONY: help demo test transparency proof pythons check lint bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ lint: $(READY) ## ruff, mypy, the arrows between the rooms
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+transparency: $(READY) ## trace every function of eight packages and of most of the standard library: nobody notices
+	@$(BIN)/python -m pytest -m "proof or not proof" tests/transparency
+
+proof: transparency ## all proofs that take minutes: transparency, and every test marked so
+	@$(BIN)/python -m pytest -m proof --ignore=tests/transparency
 
 pythons: $(READY) ## run the launcher's tests on every other CPython that is installed (3.10, 3.12, 3.13)
 	@$(BIN)/python tests/pythons.py
