@@ -11,11 +11,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from erni_run.viewer.address import running
+from erni_run.viewer.address import publish, running
 
 from tests.collector import Collector
 from tests.viewer.running import ANY_PORTS, Viewer, eventually, hexadecimal, span
@@ -112,7 +113,7 @@ def test_missing_extra_is_told_with_the_command_that_brings_it(tmp_path: Path) -
 
 def test_it_never_traces_itself(tmp_path: Path, collector: Collector) -> None:
     config = tmp_path / "tracing.toml"
-    config.write_text('[[span]]\ntarget = "erni_run.viewer.serve.own:*.*"\n', encoding="utf-8")
+    config.write_text('[[span]]\ntarget = "starlette.responses:JSONResponse.render"\n', encoding="utf-8")
     before = (str(Path(sys.executable).parent / "erni-run"), "--config", str(config))
     with Viewer(tmp_path, environ=collector.environment(), before=before) as viewer:
         assert viewer.get("/api/view/about")["spans"] == 0
@@ -120,6 +121,16 @@ def test_it_never_traces_itself(tmp_path: Path, collector: Collector) -> None:
         assert viewer.get("/api/view/about")["spans"] == 1
         assert viewer.stop()[0] == 0
     assert collector.spans == []
+
+
+def test_viewer_of_another_place_is_not_taken_for_ours(tmp_path: Path) -> None:
+    with Viewer(tmp_path) as viewer:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        publish(elsewhere, viewer.address)
+        assert running(elsewhere) == viewer.address
+        publish(elsewhere, replace(viewer.address, pid=1))
+        assert running(elsewhere) is None
 
 
 def test_tail_prints_finished_traces_as_trees(tmp_path: Path) -> None:

@@ -235,9 +235,9 @@ def test_values_that_json_cannot_hold_are_strings(viewer: Viewer) -> None:
 
 
 def test_parents_come_before_children_that_start_with_them(viewer: Viewer) -> None:
-    viewer.send(span(1, 3, 2), span(1, 2, 1), span(1, 1))
+    viewer.send(span(1, 1, 2), span(1, 2, 3), span(1, 3))
     trace = viewer.get(f"/api/view/traces/{hexadecimal(1)}")
-    assert [one["spanId"][-1] for one in trace["spans"]] == ["1", "2", "3"]
+    assert [one["spanId"][-1] for one in trace["spans"]] == ["3", "2", "1"]
 
 
 def test_spans_that_are_their_own_ancestors_are_shown(viewer: Viewer) -> None:
@@ -422,6 +422,7 @@ FOREIGN = {
     "no origin of its own": {"Origin": "null"},
     "a name for this address": {"Host": "attacker.example:16686"},
     "a name that begins like ours": {"Host": "localhost.attacker.example"},
+    "another address": {"Host": "192.0.2.7:16686"},
     "no name": {"Host": ""},
 }
 
