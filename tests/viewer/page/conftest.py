@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,43 +15,19 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.viewer.page import story
 from tests.viewer.page.story import Story
+from tests.viewer.running import Viewer
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 SCREENSHOTS = "ERNI_RUN_SCREENSHOTS"  # a folder to keep them in; without it, pytest's own
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
-class Viewer:
-    """``erni-run view`` with a store of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        environ = {**os.environ, "XDG_STATE_HOME": str(folder), "ENABLE_TRACING": "false"}
-        ports = ["--port", "0", "--grpc-port", "0", "--http-port", "0"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "erni_run", "view", *ports], env=environ, stderr=subprocess.PIPE, text=True
-        )
-        assert self._process.stderr is not None
-        line = self._process.stderr.readline()
-        found = re.search(r"traces at (\S+); OTLP at .* and (\S+) \(HTTP\)", line)
-        assert found, line
-        self.page, self._otlp = found.groups()
-
-    def tell(self, told: Story) -> str:
-        """Send a story as an exporter would. Returns its trace id."""
-        self._post("traces", told.trace_request().SerializeToString())
-        if told.logs:
-            self._post("logs", told.logs_request().SerializeToString())
-        return told.trace_id
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.communicate(timeout=15)
-
-    def _post(self, signal: str, body: bytes) -> None:
-        headers = {"Content-Type": "application/x-protobuf"}
-        request = urllib.request.Request(f"{self._otlp}/v1/{signal}", body, headers)
-        with urllib.request.urlopen(request, timeout=15) as response:
-            assert response.status == 200
+def tell(viewer: Viewer, told: Story) -> str:
+    """Send a story as an exporter would. Returns its trace id."""
+    assert viewer.post("/v1/traces", told.trace_request().SerializeToString()).status == 200
+    if told.logs:
+        assert viewer.post("/v1/logs", told.logs_request().SerializeToString()).status == 200
+    return told.trace_id
 
 
 @dataclass(frozen=True)
@@ -72,18 +45,17 @@ class Told:
 
 @pytest.fixture(scope="session")
 def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
-    viewer = Viewer(tmp_path_factory.mktemp("viewer"))
-    yield viewer
-    viewer.stop()
+    with Viewer(tmp_path_factory.mktemp("state")) as viewer:
+        yield viewer
 
 
 @pytest.fixture(scope="session")
 def told(viewer: Viewer) -> Told:
     now = time.time_ns()
     stories = story.night(now - 30 * 60 * 1_000_000_000)
-    ids = [viewer.tell(each) for each in stories]
-    large = viewer.tell(story.large(now - 3 * 60 * 1_000_000_000))
-    hostile = viewer.tell(story.hostile(now - 2 * 60 * 1_000_000_000))
+    ids = [tell(viewer, each) for each in stories]
+    large = tell(viewer, story.large(now - 3 * 60 * 1_000_000_000))
+    hostile = tell(viewer, story.hostile(now - 2 * 60 * 1_000_000_000))
     return Told(now, throttled=ids[4], slow=ids[3], ordinary=ids[1], large=large, hostile=hostile, all=len(ids) + 2)
 
 
@@ -112,7 +84,7 @@ class Visitor:
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self._address = address
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("pageerror", lambda error: self.complaints.append(error.stack or str(error)))
         self.page.on("console", lambda message: self._heard(message.type, message.text))
         self.page.on("request", lambda request: self.requests.append(request.url))
 
@@ -192,14 +164,16 @@ def visit(
         if key not in windows:
             context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
             context.grant_permissions(["clipboard-read", "clipboard-write"])
-            windows[key] = Visitor(context, viewer.page)
+            windows[key] = Visitor(context, viewer.address.page)
         windows[key].screenshots = screenshots
         used.append(windows[key])
         return windows[key]
 
     yield make
     complaints = [complaint for visitor in used for complaint in visitor.complaints]
-    foreign = [url for visitor in used for url in visitor.requests if not url.startswith((viewer.page, "blob:"))]
+    foreign = [
+        url for visitor in used for url in visitor.requests if not url.startswith((viewer.address.page, "blob:"))
+    ]
     for visitor in used:
         visitor.complaints.clear()
         visitor.requests.clear()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.viewer.page import story
-from tests.viewer.page.conftest import Told, Viewer, Visit, Visitor
+from tests.viewer.page.conftest import Told, Visit, Visitor, tell
+from tests.viewer.running import Viewer
 
 ROWS = ".traces tbody tr"
 
@@ -154,7 +156,7 @@ def test_drag_over_the_scatter_filters_for_what_is_under_it(visit: Visit, told: 
 
 
 def tell_one_more(viewer: Viewer) -> str:
-    return viewer.tell(story.batch(f"one more {time.time_ns()}", time.time_ns()))
+    return tell(viewer, story.batch(f"one more {time.time_ns()}", time.time_ns()))
 
 
 def test_live_tail_brings_new_traces_until_it_is_paused(visit: Visit, viewer: Viewer, told: Told) -> None:
@@ -234,3 +236,18 @@ def test_wrong_filter_says_what_is_wrong(visit: Visit, told: Told) -> None:
     expect(page.locator(".toast")).to_contain_text("min")
     assert shown(page) >= told.all
     visitor.complaints.clear()  # the browser's own line about the answer 400
+
+
+def test_empty_store_says_how_to_fill_it_and_can_be_emptied(browser: Browser, tmp_path: Path) -> None:
+    with Viewer(tmp_path) as empty:
+        visitor = Visitor(browser.new_context(), empty.address.page)
+        page = visitor.open("/", ".empty h2")
+        expect(page.locator(".empty")).to_contain_text("erni-run uvicorn agency.main:app")
+        expect(page.locator(".empty")).to_contain_text(empty.address.http)
+        tell(empty, story.batch("the first", time.time_ns()))
+        page.locator(ROWS).wait_for()
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.get_by_role("button", name="Clear store").click()
+        page.locator(".empty h2").wait_for()
+        assert empty.get("/api/view/traces")["traces"] == []
+        visitor.context.close()

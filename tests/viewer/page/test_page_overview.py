@@ -74,15 +74,20 @@ def test_operations_are_sorted_filtered_and_lead_to_their_traces(visit: Visit, t
 def test_tables_and_map_are_walked_with_keys(visit: Visit, told: Told, path: str, table: str, leads: str) -> None:
     visitor = visit()
     visitor.open(path, table)
+    visitor.page.evaluate("window.isStill = true")
     visitor.press("j", "j", "k", "Enter")
     visitor.wait_for_path(leads)
+    assert visitor.page.evaluate("window.isStill"), "the page was loaded again"
 
 
 def test_operations_of_the_chosen_time_only(visit: Visit, told: Told) -> None:
     visitor = visit()
     page = visitor.open("/operations", "table[aria-label=Operations] tbody tr")
+    before = table_row(page, "Operations", "sharepoint.upload").locator("td.total").inner_text()
+    chats = table_row(page, "Operations", "chat gpt-4o-mini").locator("td.calls").inner_text()
     page.select_option("[name=last]", "5m")
-    expect(table_row(page, "Operations", "POST /api/process-archive")).to_be_visible()
+    expect(table_row(page, "Operations", "chat gpt-4o-mini").locator("td.calls")).not_to_have_text(chats)
+    expect(table_row(page, "Operations", "sharepoint.upload").locator("td.total")).to_have_text(before)
     assert visitor.path == "/operations?last=5m"
 
 

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.viewer.page import story
-from tests.viewer.page.conftest import Told, Viewer, Visit, Visitor
+from tests.viewer.page.conftest import Told, Visit, Visitor, tell
+from tests.viewer.running import Viewer
 
 ROW = ".virtual .row:not([hidden])"
 
@@ -255,11 +256,11 @@ def test_trace_that_still_arrives_offers_its_new_spans(visit: Visit, viewer: Vie
     visitor = visit()
     whole = story.batch(f"in two parts {time.time_ns()}", time.time_ns())
     rest, whole.spans = whole.spans[:3], whole.spans[3:]
-    page = visitor.open(f"/trace/{viewer.tell(whole)}", ".virtual .row")
+    page = visitor.open(f"/trace/{tell(viewer, whole)}", ".virtual .row")
     expect(page.locator(".warn-text")).to_contain_text("missing parent")
     page.wait_for_timeout(100)  # the page listens from now on; the viewer does not say to whom it speaks
     whole.spans = rest
-    viewer.tell(whole)
+    tell(viewer, whole)
     button = page.get_by_role("button", name="Show 3 new spans")
     button.click()
     expect(page.locator(".virtual .row").first).to_contain_text("POST /api/process-batch")

@@ -23,6 +23,18 @@ export function toast(text) {
   setTimeout(() => note.remove(), SHOWN);
 }
 
+/** Does what the user has asked for. What goes wrong is said, unless they have left meanwhile.
+ * @param {AbortSignal} signal
+ * @param {() => Promise<void>} work
+ */
+export async function attempt(signal, work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!signal.aborted) toast(error.message);
+  }
+}
+
 /** Copies `text`, and says so; where the browser refuses, says that instead.
  * @param {string} text
  * @param {string} what

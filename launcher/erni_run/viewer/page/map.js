@@ -1,6 +1,7 @@
 /** @file The service map: who calls whom, how often, how fast, and where it fails. */
 
 import * as api from "/page/api.js";
+import { attempt } from "/page/announce.js";
 import { introduce, paint } from "/page/colour.js";
 import { fill, h, svg } from "/page/element.js";
 import * as format from "/page/format.js";
@@ -30,7 +31,7 @@ export async function show(main, place, signal) {
   fill(main, h("div", { class: "overview" }, h("header", { class: "overview-head" }, h("h1", {}, "Service map"),
     h("div", { class: "fields" }, timespan(place.query.get("last") ?? "", (last) => {
       note("/map", new URLSearchParams(last ? { last } : {}));
-      load(last);
+      attempt(signal, () => load(last));
     }))), picture, calls));
   await load(place.query.get("last") ?? "");
 }

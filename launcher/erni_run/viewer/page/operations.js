@@ -1,6 +1,7 @@
 /** @file Calls, errors and durations by operation, and those of the handoffs to agents in a table of their own. */
 
 import * as api from "/page/api.js";
+import { attempt } from "/page/announce.js";
 import { introduce, paint } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
 import * as format from "/page/format.js";
@@ -41,7 +42,10 @@ class OperationsPage {
     this.element = h("div", { class: "overview" },
       h("header", { class: "overview-head" }, h("h1", {}, "Operations"), h("div", { class: "fields" },
         h("label", { class: "field" }, h("span", { class: "label" }, "Service"), this.services), this.field,
-        timespan(this.state.last, (last) => { this.#note({ last }); this.load(); }))),
+        timespan(this.state.last, (last) => {
+          this.#note({ last });
+          attempt(signal, () => this.load());
+        }))),
       this.handoffSection, h("section", {}, h("h2", {}, "By operation"), this.table.element, this.nothing));
     bind("Operations", [
       ...rowKeys(() => [...this.element.querySelectorAll(".row-link")], "row"),

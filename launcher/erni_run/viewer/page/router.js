@@ -63,7 +63,7 @@ export function note(path, query = new URLSearchParams()) {
 function follow(event) {
   if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const link = event.target.closest?.("a[href]");
-  const isOurs = link && link.getAttribute("href").startsWith("/") && !link.hasAttribute("download") && !link.target;
+  const isOurs = link && link.getAttribute("href").startsWith("/") && !link.hasAttribute("download");
   if (!isOurs) return;
   event.preventDefault();
   go(link.getAttribute("href"));

@@ -1,7 +1,7 @@
 /** @file The trace list: filters, scatter, table, live tail. */
 
 import * as api from "/page/api.js";
-import { say, toast } from "/page/announce.js";
+import { attempt, say, toast } from "/page/announce.js";
 import { introduce } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
 import * as format from "/page/format.js";
@@ -69,9 +69,11 @@ class TraceList {
   }
 
   async loadMore() {
-    const page = await this.#fetch({ cursor: this.cursor });
-    this.cursor = page.next;
-    this.#merge(page.traces);
+    await attempt(this.signal, async () => {
+      const page = await this.#fetch({ cursor: this.cursor });
+      this.cursor = page.next;
+      await this.#merge(page.traces);
+    });
   }
 
   /** Lets new traces in as they arrive. */
@@ -88,21 +90,22 @@ class TraceList {
   async change(filters) {
     this.filters = filters;
     note("/", toAddress(filters));
-    try {
+    await attempt(this.signal, async () => {
       const page = await this.#fetch({});
+      if (this.filters !== filters) return; // others were chosen meanwhile
       [this.traces, this.cursor] = [page.traces, page.next];
       await this.#draw();
       say(`${format.counted(this.traces.length, "trace")} shown`);
-    } catch (error) {
-      if (!this.signal.aborted) toast(error.message);
-    }
+    });
   }
 
   async #refresh() {
+    const { filters } = this;
     try {
       const page = await this.#fetch({});
+      if (this.filters !== filters) return;
       if (this.traces.length === 0) this.cursor = page.next;
-      this.#merge(page.traces);
+      await this.#merge(page.traces);
     } catch {
       // The tail's own state says that the viewer is away; the next event tries again.
     }
@@ -122,7 +125,7 @@ class TraceList {
     return page;
   }
 
-  #merge(newer) {
+  async #merge(newer) {
     const all = new Map([...this.traces, ...newer].map((trace) => [trace.traceId, trace]));
     const { sort, order } = this.filters;
     const sign = order === "asc" ? 1 : -1;
@@ -130,7 +133,7 @@ class TraceList {
       const [left, right] = [BigInt(a[sort]), BigInt(b[sort])];
       return left === right ? 0 : (left < right ? -sign : sign);
     });
-    this.#draw();
+    await this.#draw();
   }
 
   async #draw() {
@@ -210,16 +213,17 @@ class TraceList {
 
   async #clear() {
     if (!confirm("Forget every stored trace? This cannot be undone.")) return;
-    await api.clearTraces();
+    await attempt(this.signal, async () => {
+      await api.clearTraces();
+      toast("All traces are forgotten");
+    });
     await this.#cleared();
-    toast("All traces are forgotten");
   }
 
   async #cleared() {
     this.traces = [];
     this.marked.clear();
-    await this.#refresh();
-    await this.#draw();
+    await attempt(this.signal, () => this.load());
   }
 
   #bindKeys() {

@@ -50,8 +50,8 @@ export class Scatter {
   }
 
   #draw() {
+    this.element.hidden = this.points.length === 0; // before it is measured: what is hidden has no width
     const width = this.element.clientWidth;
-    this.element.hidden = this.points.length === 0;
     if (!width || !this.points.length) return;
     this.scale = scales(this.points, width);
     this.picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);

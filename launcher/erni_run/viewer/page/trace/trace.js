@@ -1,7 +1,7 @@
 /** @file The page of one trace: where to look first, the path through the agents, minimap, waterfall, panel. */
 
 import * as api from "/page/api.js";
-import { say, toast } from "/page/announce.js";
+import { attempt, say, toast } from "/page/announce.js";
 import { introduce } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
 import { bind } from "/page/keyboard.js";
@@ -168,8 +168,10 @@ export class TracePage {
 
   /** Lets the user choose another trace, and compares the two. */
   async compare() {
-    const other = await chooseOther(this.trace.summary, this.signal);
-    if (other) go(`/compare/${this.trace.id}/${other}`);
+    await attempt(this.signal, async () => {
+      const other = await chooseOther(this.trace.summary, this.signal);
+      if (other) go(`/compare/${this.trace.id}/${other}`);
+    });
   }
 
   #selected(span, isOpening) {
