@@ -69,9 +69,9 @@ class Collecting(SpanExporter):
 
 def shown(span: ReadableSpan) -> tuple[Any, ...]:
     return (
-        (span.to_json(), span.dropped_attributes, span.dropped_events, span.dropped_links, type(span) is ReadableSpan)
-        + (span.context, span.parent, span.instrumentation_scope, span.get_span_context().trace_flags)
-        + tuple((link.context, dict(link.attributes or {})) for link in span.links)
+        *(span.to_json(), span.dropped_attributes, span.dropped_events, span.dropped_links, type(span) is ReadableSpan),
+        *(span.context, span.parent, span.instrumentation_scope, span.get_span_context().trace_flags),
+        *((link.context, dict(link.attributes or {})) for link in span.links),
     )
 
 
@@ -150,12 +150,13 @@ def test_spans_that_are_recorded_but_not_sampled_reach_processors_and_no_exporte
         def on_end(self, span: ReadableSpan) -> None:
             seen.append(span.name)
 
+    delivered: list[Any] = []
     for make in (
         lambda: TracerProvider(sampler, RESOURCE, False, id_generator=Ids(True)),
         lambda: Recorder(RESOURCE, delivered.append, sampling=sampler, id_generator=Ids(True)),
     ):
         seen: list[str] = []
-        delivered: list[Any] = []
+        delivered.clear()
         exporter = InMemorySpanExporter()
         provider = make()
         provider.add_span_processor(Noting())
