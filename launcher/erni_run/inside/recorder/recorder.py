@@ -149,6 +149,7 @@ class Recorder(TracerProvider):
         imported concurrent.futures after the provider was made.
         """
         self._resource = self._resource.merge(Resource(identity()))
+        self.keeping.begin()
 
 
 def _own_trace_id() -> tuple[int, int]:

@@ -7,6 +7,7 @@ which travels in the tracestate (OpenTelemetry, "TraceState: Probability Samplin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -112,6 +113,25 @@ class HeadSampler(Sampler):
         return next((threshold for rule, threshold in self._rules if _matches(rule, name, attributes)), self._threshold)
 
 
+class _Count:
+    spans = 0
+
+
+class _Held(list[Span]):
+    """The ended spans of one trace, as long as it is open whether they are kept. A trace whose root never ends gives
+    its place back when nobody holds it any more.
+    """
+
+    __slots__ = ("_count",)
+
+    def __init__(self, count: _Count) -> None:
+        self._count = count
+
+    def __del__(self) -> None:
+        left = len(self)
+        self._count.spans -= left
+
+
 class Keeping:
     """Keeps traces that were not kept at their head, for what became of them: an error in them, a root that was slow.
 
@@ -121,9 +141,17 @@ class Keeping:
 
     def __init__(self, plan: SamplingPlan, most: int = _MOST_HELD) -> None:
         self._most = most
-        self._held = 0
-        self.overflowed = 0
+        self.begin()
         self.follow(plan)
+
+    def begin(self) -> None:
+        """Hold nothing: in a forked child, what was held before is the parent's."""
+        self._count = _Count()
+        self.overflowed = 0
+
+    def hold(self) -> list[Span]:
+        """Where the spans of a new trace are held."""
+        return _Held(self._count)
 
     def follow(self, plan: SamplingPlan) -> None:
         """Decide by ``plan`` from now on, what is held already, too."""
@@ -138,23 +166,31 @@ class Keeping:
         if held is None:
             return (span,) if trace.verdict else ()
         held.append(span)
-        self._held += 1
+        self._count.spans += 1
         if span.span_id == trace.root_id:
-            return self._decide(trace, held, span)
-        if self._held > self._most:
+            slow = 0 < self._slower_than < span.duration
+            trace.verdict = slow or (self._errors and any(other.has_failed for other in list(held)))
+            return self._settle(trace, held)
+        if trace.held is None:  # another thread has ended the root, and may have gone before this span came
+            return self._settle(trace, held)
+        if self._count.spans > self._most:
             self._give_up(trace, held)
         return ()
 
-    def _decide(self, trace: Trace, held: list[Span], root: Span) -> Sequence[Span]:
+    def _settle(self, trace: Trace, held: list[Span]) -> Sequence[Span]:
+        """Let go of what is held, each span once, whoever takes it."""
         trace.held = None
-        self._held -= len(held)
-        slow = 0 < self._slower_than < root.duration
-        trace.verdict = slow or (self._errors and any(span.has_failed for span in held))
-        return held if trace.verdict else ()
+        spans: list[Span] = []
+        with suppress(IndexError):
+            while True:
+                spans.append(held.pop())
+        number = len(spans)
+        self._count.spans -= number
+        return spans[::-1] if trace.verdict else ()
 
     def _give_up(self, trace: Trace, held: list[Span]) -> None:
-        trace.held, trace.verdict = None, False
-        self._held -= len(held)
+        trace.verdict = False
+        self._settle(trace, held)
         self.overflowed += 1
         say_once(
             f"more than {self._most:,} spans wait for their traces to end: in some traces, errors and slowness are "

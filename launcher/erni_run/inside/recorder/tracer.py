@@ -162,7 +162,7 @@ class Tracer(SdkTracer):
         if not is_kept:
             if not recorder.keeping.is_wanted:
                 return _unsampled(local.context(span_id), rest(base))
-            local.held = []
+            local.held = recorder.keeping.hold()
         span = _new(template, local, above.span_id if above is not None else 0, span_id)
         if above is not None:
             span.remote = above
