@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from erni_run.inside.delivery.survey import survey
 from erni_run.inside.delivery.transport import Answer
 from erni_run.plan import ExportPlan, SpoolPlan
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.collector import Collector
 
 EXPORT = ExportPlan(endpoint="http://collector:4318/v1/traces", protocol="http/protobuf")
 HEAD = head(b"", "", b"", "")
@@ -80,6 +83,22 @@ def test_spool_that_is_full_gives_up_the_oldest_and_counts_them(tmp_path: Path) 
         100 - given_up,
         {"size": given_up},
     )
+
+
+def test_blob_is_a_request_that_any_tool_can_post(tmp_path: Path) -> None:
+    courier = Courier(EXPORT, SpoolPlan(path=str(tmp_path)), connect=lambda _: Away())
+    end(courier, 0, 25)
+    courier.leave()
+    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+    blobs = sorted(tmp_path.rglob("*.otlp.gz"))
+    with Collector() as collector:
+        for blob in blobs:
+            posted = urllib.request.Request(collector.http_endpoint, blob.read_bytes(), headers)
+            with urllib.request.urlopen(posted, timeout=10) as response:
+                assert response.status == 200
+        names = [span.name for span in collector.spans]
+    assert len(blobs) >= 2
+    assert names == [str(number) for number in range(len(names))]
 
 
 def test_what_is_too_old_is_given_up_and_counted(tmp_path: Path) -> None:
