@@ -123,6 +123,35 @@ def test_what_we_use_ourselves_can_be_a_target(shop: Workshop, target: str) -> N
     assert others == bare.stderr.splitlines()
 
 
+def test_call_while_the_standard_library_is_half_imported_is_let_go(shop: Workshop, collector: Collector) -> None:
+    shop.write("tracing.toml", '[[span]]\ntarget = "re:compile"\n')
+    run(shop, collector, "import re, logging, concurrent.futures\nre.compile('a')\n")
+    assert [span.name for span in collector.spans] == ["compile"]
+
+
+@pytest.mark.parametrize(
+    ("command", "target"),
+    [
+        (("python", "app.py"), "app:main"),
+        (("python", "app.py"), "__main__:main"),
+        (("python", "-m", "app"), "app:main"),
+        (("python", "-m", "package.tool"), "package.tool:main"),
+    ],
+)
+def test_functions_of_the_script_are_said_to_be_out_of_reach(
+    shop: Workshop, command: tuple[str, ...], target: str
+) -> None:
+    for name in ("app.py", "package/tool.py"):
+        shop.write(name, "import threading\ndef main(): print('ran')\nmain()\n")
+    shop.write("tracing.toml", f'[[span]]\ntarget = "{target}"\n')
+    done = shop.run("erni-run", *command)
+    assert (done.stdout, done.returncode) == ("ran\n", 0)
+    assert done.stderr == (
+        f"erni-run: tracing.toml:1: {target} is in the script itself, which runs before it could be instrumented: not "
+        "traced; move it into a module, or use @traced_span\n"
+    )
+
+
 INHERITED = """
 class Base:
     def method(self): return type(self).__name__

@@ -10,7 +10,7 @@ import os
 import sys
 from _thread import get_ident  # threading itself is for the application to import
 
-from erni_run.inside import ending  # noqa: F401  # first of all, so that its end is the last of all
+from erni_run.inside import ending  # first of all, so that its end is the last of all
 from erni_run.inside.imports import is_glob, when_imported
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     Work = Callable[[ModuleType], None]
 
+_OUT_OF_REACH = (
+    "{file}:{span.line}: {span.target} is in the script itself, which runs before it could be instrumented: "
+    "not traced; move it into a module, or use @traced_span"
+)
 _LOGS = ("structlog", "logging", "loguru")
 
 _wiring: _Wiring | None = None
@@ -95,6 +99,8 @@ class _Wiring:
 
             self.plan  # noqa: B018  # decoded before it is needed
         self._wait_for(patterns)
+        self._when("threading", lambda _: self._report_script())
+        ending.at_end(self._report_script)
         if self._text.split("\n", 3)[2]:
             self._when("threading", self._watch)
 
@@ -102,7 +108,8 @@ class _Wiring:
         for pattern in patterns:
             if pattern not in self._awaited:
                 self._awaited.add(pattern)
-                self._when(pattern, self._instrument)
+                if pattern != "__main__":
+                    self._when(pattern, self._instrument)
 
     def _when(self, module: str, work: Work) -> None:
         """Do ``work`` when ``module`` has been imported.
@@ -144,6 +151,17 @@ class _Wiring:
         from erni_run.inside.functions.instrument import instrument
 
         instrument(module, self.plan)
+
+    def _report_script(self) -> None:
+        """Say which targets are functions of the script itself: its module is running, and its import never ends."""
+        main = sys.modules.get("__main__")
+        spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+        name = spec.name if spec is not None else os.path.basename(file or "").removesuffix(".py")
+        for module in {"__main__", name} & self._awaited:
+            if module == "__main__" or module not in sys.modules:
+                for span in self.plan.spans:
+                    if span.module == module:
+                        say_once(_OUT_OF_REACH.format(file=os.path.basename(self.plan.config), span=span))
 
     def _watch(self, _: ModuleType) -> None:
         from erni_run.inside.reload import Watcher

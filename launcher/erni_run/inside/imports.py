@@ -48,15 +48,18 @@ def is_glob(text: str) -> bool:
     return "*" in text
 
 
-def standard_library_is_half_imported() -> bool:
-    """Whether a module of the standard library is being executed at this moment.
+def is_too_early() -> bool:
+    """Whether a module that we may need ourselves is being executed at this moment, in whatever thread.
 
     What is imported meanwhile and needs it meets half of it and fails; and what fails takes with it modules that the
     first import was counting on.
     """
-    ours = sys.stdlib_module_names - {"site"}  # site is there while an application's sitecustomize runs
-    names = [name for name in list(sys.modules) if name.partition(".")[0] in ours]
+    names = [name for name in list(sys.modules) if name.partition(".")[0] in _NEEDED]
     return any(is_being_imported(module) for name in names if (module := sys.modules.get(name)) is not None)
+
+
+# site is being executed while an application's sitecustomize runs
+_NEEDED = (sys.stdlib_module_names | {"opentelemetry", "google", "grpc", "typing_extensions", "wrapt"}) - {"site"}
 
 
 def is_being_imported(module: ModuleType) -> bool:

@@ -27,6 +27,7 @@ from erni_run.inside.ourselves import aside
 from erni_run.plan import CapturePlan, Plan, SpanPlan
 
 Inner = tuple[str, ...]
+_NEVER = frozenset({"erni_run", "__main__"})  # our own, and the script: it is not complete before it has ended
 Wishes = dict[str, Wish]
 """By target: no two entries of a plan have the same."""
 
@@ -140,7 +141,7 @@ def _named(
 
 def _resolved(module: ModuleType, span: SpanPlan, plan: Plan) -> list[Found | Native]:
     is_named = matches(span.module, module.__name__) or sys.modules.get(span.module) is module  # os.path is posixpath
-    if not is_named or module.__name__.partition(".")[0] == "erni_run":
+    if not is_named or module.__name__.partition(".")[0] in _NEVER:
         return []
     try:
         return resolve(module, span.qualname, span.layer)

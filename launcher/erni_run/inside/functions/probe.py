@@ -15,7 +15,7 @@ from erni_run.inside import forks
 from erni_run.inside.functions.capture import Captures
 from erni_run.inside.functions.choice import is_for
 from erni_run.inside.functions.follow import NEVER_FOLLOWED, follow, is_followed
-from erni_run.inside.imports import standard_library_is_half_imported
+from erni_run.inside.imports import is_too_early
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import is_the_applications, thread
 
@@ -188,7 +188,7 @@ class Probe:
     def _start_first(self) -> Any:
         """The first span makes us import all that recording needs. A call that is too early for that has none."""
         global _has_begun  # noqa: PLW0603  # a process begins once
-        if not _has_begun and standard_library_is_half_imported():
+        if not _has_begun and is_too_early():
             return None
         thread.at_work = True
         try:
