@@ -10,10 +10,15 @@ import os
 import threading
 import time
 from collections import deque
+<<<<<<< HEAD
 from collections.abc import Callable
+=======
+from collections.abc import Iterator
+from contextlib import contextmanager
+>>>>>>> 1659777 (Eleven megabytes less: instrumentation is suppressed without importing its helpers; make proof)
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry import context
 
 from erni_run.inside import ourselves
 from erni_run.inside.background import Background
@@ -151,5 +156,16 @@ class Delivery:
 
     @staticmethod
     def _round(courier: Courier) -> None:
-        with suppress_instrumentation():
+        with _instrumentation_suppressed():
             courier.round()
+
+
+@contextmanager
+def _instrumentation_suppressed() -> Iterator[None]:
+    """As ``opentelemetry.instrumentation.utils`` has it, without its imports: they take 11 MB."""
+    suppressed = context.set_value("suppress_instrumentation", True)
+    token = context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True, suppressed))
+    try:
+        yield
+    finally:
+        context.detach(token)

@@ -164,6 +164,7 @@ class Journal:
         self._segments: deque[Segment] = deque()  # the last one is written, the first one holds the oldest spans
         self._spares: deque[Segment] = deque()
         self._wanted = 1  # spares
+        self._is_refused = False  # since then
         self._used = 0  # spares since the last look
         self._is_busy = False  # has it ever needed a second segment
         self._segments.append(self._make())
@@ -195,9 +196,12 @@ class Journal:
             return spare
         except IndexError:  # there is none
             pass
+        if self._is_refused or len(self._segments) >= self._most:
+            return None
         try:
-            return self._make() if len(self._segments) < self._most else None
-        except OSError:  # there is no space left
+            return self._make()
+        except OSError:  # there is no space left, and not for each of the next spans either
+            self._is_refused = True
             return None
 
     @property
@@ -257,6 +261,7 @@ class Journal:
     def prepare(self) -> None:
         """Make the spares that will be needed before the next call. Raises OSError."""
         used, self._used = self._used, 0
+        self._is_refused = False
         fewest = _SPARES if self._is_busy else 1  # a process of few spans takes little of the disk
         self._wanted = min(max(fewest, 4 * used, self._wanted - 1), _MOST_SPARES)
         while len(self._spares) < self._wanted and len(self._segments) + len(self._spares) < self._most:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import hashlib
 import os
 import re
 import time
@@ -303,8 +302,8 @@ def destination_name(export: ExportPlan) -> str:
     with contextlib.suppress(ValueError):  # of a port that is none
         host = f"{url.hostname or ''}-{url.port or ''}".strip("-")
         slug = re.sub(r"[^a-z0-9.-]+", "-", host.lower())[:60]
-        digest = hashlib.sha256(f"{export.protocol} {export.endpoint}".encode()).hexdigest()[:8]
-        return f"{slug}-{export.protocol.partition('/')[0]}-{digest}"
+        digest = zlib.crc32(f"{export.protocol} {export.endpoint}".encode())  # hashlib would load OpenSSL, 4 MB
+        return f"{slug}-{export.protocol.partition('/')[0]}-{digest:08x}"
     return "unknown"
 
 
