@@ -27,6 +27,7 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 6
 _NOTED = 65_536  # of each kind may be noted before they are counted
 _NAMES = 64
 _OTHER = "other"
+_TRACE_ID = slice(2, 18)  # of an encoded span: it is the first field (opentelemetry/proto/trace/v1)
 
 _T = TypeVar("_T")
 
@@ -65,23 +66,26 @@ class Local(Protocol):
 
 
 class _Trace:
-    __slots__ = ("locals", "longest", "lost", "name", "roots", "settled", "touched")
+    """A trace with the local roots below which it goes on here: nearly always one, ``local``."""
 
-    def __init__(self, name: str, now: float) -> None:
+    __slots__ = ("local", "longest", "lost", "more", "name", "roots", "settled", "touched")
+
+    def __init__(self, local: Local, name: str, now: float) -> None:
+        self.local = local
+        self.more: tuple[Local, ...] = ()
         self.name = name
         self.touched = now  # seconds of the clock
-        self.locals: list[Local] = []
         self.settled = self.lost = 0
-        self.roots = 0  # local roots that have not ended
+        self.roots = 1  # local roots that have not ended
         self.longest = 0.0  # of the local roots, in seconds
 
     @property
     def started(self) -> int:
-        return sum(local.started for local in self.locals)
+        return self.local.started + sum(local.started for local in self.more) if self.more else self.local.started
 
     @property
     def ended(self) -> int:
-        return sum(local.ended for local in self.locals)
+        return self.local.ended + sum(local.ended for local in self.more) if self.more else self.local.ended
 
 
 class Settlement:
@@ -131,13 +135,14 @@ class Settlement:
         with self._counting:
             self._count()
             now = self._clock()
-            for trace_id, known in Counter(map(_trace_id, spans)).items():
-                if (trace := self._traces.get(trace_id)) is not None:
+            traces, lost = self._traces, 0 if outcome == "delivered" else 1
+            for encoded, known in Counter([span[_TRACE_ID] for span in spans]).items():
+                if (trace := traces.get(trace_id := int.from_bytes(encoded, "big"))) is not None:
                     trace.touched = now
                     trace.settled += known
-                    trace.lost += 0 if outcome == "delivered" else known
+                    trace.lost += known * lost
                     if trace.settled >= trace.started:
-                        self._settle(trace_id, "lost_spans" if trace.lost else "complete")
+                        self._settle(trace_id, trace, "lost_spans" if trace.lost else "complete")
 
     def sweep(self, now: float) -> None:
         """Settle the traces that nothing has happened in for too long at ``now``, in seconds of the clock."""
@@ -174,52 +179,58 @@ class Settlement:
 
     def _give_up(self, trace_id: int, trace: _Trace) -> None:
         if trace.lost:
-            self._settle(trace_id, "lost_spans")
+            self._settle(trace_id, trace, "lost_spans")
         else:
-            self._settle(trace_id, "abandoned" if trace.ended < trace.started else "untracked")
+            self._settle(trace_id, trace, "abandoned" if trace.ended < trace.started else "untracked")
 
     def _count(self) -> None:
         """Count what has been noted. Ends are taken first: whatever is over by then is found among what has begun."""
         is_too_much = len(self._begun) == _NOTED or len(self._over) == _NOTED
-        over, now = list(_taken(self._over)), self._clock()
+        over, now, traces = list(_taken(self._over)), self._clock(), self._traces
         for local, name in _taken(self._begun):
-            self._begin_trace(local, name, now)
+            trace = traces.get(local.trace_id)
+            if trace is None:
+                traces[local.trace_id] = _Trace(local, name, now)
+            else:
+                trace.more += (local,)
+                trace.roots += 1
+                trace.touched = now
         for trace_id, seconds in over:
-            if (trace := self._traces.get(trace_id)) is not None:
+            if (trace := traces.get(trace_id)) is not None:
                 trace.roots -= 1
                 trace.touched = now
                 trace.longest = max(trace.longest, seconds)
         if is_too_much:  # and some of it is forgotten
-            for trace_id in list(self._traces):
-                self._settle(trace_id, "untracked")
+            self._forget(len(traces))
+        elif len(traces) > self._capacity:
+            self._forget(len(traces) - self._capacity)
 
-    def _begin_trace(self, local: Local, name: str, now: float) -> None:
-        trace = self._traces.get(local.trace_id)
-        if trace is None:
-            if len(self._traces) >= self._capacity:
-                self._settle(next(iter(self._traces)), "untracked")
-            trace = self._traces[local.trace_id] = _Trace(name, now)
-        trace.locals.append(local)
-        trace.roots += 1
-        trace.touched = now
+    def _forget(self, oldest: int) -> None:
+        for trace_id, trace in list(islice(self._traces.items(), oldest)):
+            self._settle(trace_id, trace, "untracked")
 
-    def _settle(self, trace_id: int, outcome: Outcome) -> None:
-        trace = self._traces.pop(trace_id)
-        if len(self._names) < _NAMES:
-            self._names.add(trace.name)
-        key = (outcome, trace.name if trace.name in self._names else _OTHER)
-        self._totals.settled[key] += 1
-        self._totals.started += trace.started
-        self._totals.ended += trace.ended
+    def _settle(self, trace_id: int, trace: _Trace, outcome: Outcome) -> None:
+        del self._traces[trace_id]
+        totals, name = self._totals, trace.name
+        if name not in self._names:
+            name = self._new_name(name)
+        key = outcome, name
+        totals.settled[key] += 1
+        totals.started += trace.started
+        totals.ended += trace.ended
         if not trace.roots:
-            self._totals.durations.setdefault(key, Durations()).add(trace.longest)
+            durations = totals.durations.get(key)
+            if durations is None:
+                durations = totals.durations[key] = Durations()
+            durations.add(trace.longest)
+
+    def _new_name(self, name: str) -> str:
+        if len(self._names) >= _NAMES:
+            return _OTHER
+        self._names.add(name)
+        return name
 
 
 def _taken(noted: deque[_T]) -> Iterable[_T]:
     """As many as are noted now, taken out; others may note more meanwhile."""
     return islice(iter(noted.popleft, None), len(noted))
-
-
-def _trace_id(span: bytes) -> int:
-    """The first field of an encoded span: its tag, 16 as its length, and the id (opentelemetry/proto/trace/v1)."""
-    return int.from_bytes(span[2:18], "big")

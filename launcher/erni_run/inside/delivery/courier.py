@@ -14,7 +14,7 @@ from erni_run.inside.delivery.bulletin import Bulletin
 from erni_run.inside.delivery.folder import is_mappable
 from erni_run.inside.delivery.intake import Intake
 from erni_run.inside.delivery.journal import Journal, Remains
-from erni_run.inside.delivery.request import Batch, join, split
+from erni_run.inside.delivery.request import Batch, join, spans_of
 from erni_run.inside.delivery.sender import Connect, Outcome, Sender
 from erni_run.inside.delivery.spool import Blob, Holding, Spool
 from erni_run.inside.delivery.transport import open_transport
@@ -340,7 +340,7 @@ class Courier:
 
     def _report(self, request: bytes, what: str, reason: str) -> None:
         if self._watchers:
-            spans = [bytes(record.span) for record in split(request)]
+            spans = spans_of(request)
             for watcher in self._watchers:
                 watcher(spans, what, reason)
 

