@@ -74,6 +74,7 @@ class Local:
 
 def made(protocol: str = "grpc") -> bytes:
     settlement = Settlement(lambda: 0.0)
+    settlement.follow()
     traces = [Local(trace_id=trace_id, started=2) for trace_id in range(3)]
     for local in traces:
         settlement.began(local, "work")
@@ -165,7 +166,7 @@ url, protocol, enabled, every = sys.argv[1:]
 resource = {resource!r}
 settlement = Settlement()
 reporter = Reporter(ExportPlan(endpoint=url, protocol=protocol), MetricsPlan(enabled=enabled, every=float(every)),
-                    lambda: resource, lambda: Spans, settlement, give_up=lambda: None)
+                    lambda: resource, lambda: Spans, settlement, follow=lambda: lambda: None)
 
 def span():
     local = Local()
@@ -233,7 +234,8 @@ def test_reports_go_out_regularly_and_at_the_end(workshop: Workshop, protocol: s
     first, last = numbers(metrics.reports[0]), numbers(metrics.reports[-1])
     assert first["otel.sdk.exporter.span.exported", ""] == 1
     assert last["otel.sdk.exporter.span.exported", ""] == 2
-    assert last["erni.trace.settled", "complete work"] == 2
+    assert ("erni.trace.settled", "complete work") not in first  # nobody had asked for it
+    assert last["erni.trace.settled", "complete work"] == 1
 
 
 @PROTOCOLS

@@ -49,9 +49,14 @@ def clock() -> Clock:
     return Clock()
 
 
+def followed(settlement: Settlement) -> Settlement:
+    settlement.follow()
+    return settlement
+
+
 @pytest.fixture
 def settlement(clock: Clock) -> Settlement:
-    return Settlement(clock, capacity=4, grace=30, idle=900)
+    return followed(Settlement(clock, capacity=4, grace=30, idle=900))
 
 
 def encoded(*trace_ids: int) -> list[bytes]:
@@ -142,7 +147,7 @@ def test_oldest_trace_is_given_up_when_there_are_too_many(settlement: Settlement
 
 
 def test_flood_that_could_not_be_counted_makes_no_trace_complete() -> None:
-    settlement = Settlement()
+    settlement = followed(Settlement())
     first = start(settlement, T)
     settlement.snapshot()
     for trace_id in range(100_000):
@@ -153,7 +158,7 @@ def test_flood_that_could_not_be_counted_makes_no_trace_complete() -> None:
 
 
 def test_names_are_bounded() -> None:
-    settlement = Settlement()
+    settlement = followed(Settlement())
     for trace_id in range(200):
         end(settlement, start(settlement, trace_id, f"GET /{trace_id}"))
         settlement.settled(encoded(trace_id), "delivered")
@@ -173,7 +178,7 @@ def test_duration_is_that_of_the_local_root(seconds: float, bucket: int, settlem
 
 def test_threads_need_no_lock(settlement: Settlement) -> None:
     """Each trace runs on two threads; a third delivers what has ended meanwhile."""
-    settlement = Settlement()
+    settlement = followed(Settlement())
     ended: list[int] = []
     is_over = threading.Event()
 
@@ -222,6 +227,7 @@ class Local:
         self.trace_id = trace_id
 
 settlement = Settlement()
+settlement.follow()
 settlement.began(Local(1), "work")
 settlement.snapshot()
 settlement.began(Local(2), "work")

@@ -91,6 +91,7 @@ class _Trace:
 class Settlement:
     """Follows at most ``capacity`` traces at a time.
 
+    Nothing is followed before ``follow`` is called, for it costs the sender a few microseconds a trace.
     A trace whose root has ended is given up when nothing has happened in it for ``grace`` seconds, any other after
     ``idle`` seconds.
     """
@@ -106,7 +107,7 @@ class Settlement:
         self._capacity = capacity
         self._grace = grace
         self._idle = idle
-        self._is_over = False
+        self._is_following = False
         self._begin()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._begin)
@@ -120,14 +121,18 @@ class Settlement:
         self._begun: deque[tuple[Local, str]] = deque(maxlen=_NOTED)
         self._over: deque[tuple[int, float]] = deque(maxlen=_NOTED)
 
+    def follow(self) -> None:
+        """Follow the traces that begin from now on; in forked children, too."""
+        self._is_following = True
+
     def began(self, local: Local, name: str) -> None:
         """A local root, ``name``, of a trace that is kept has started."""
-        if not self._is_over:
+        if self._is_following:
             self._begun.append((local, name))
 
     def over(self, local: Local, seconds: float) -> None:
         """A local root has ended, after ``seconds``. To be called before its span is handed over for delivery."""
-        if not self._is_over:
+        if self._is_following:
             self._over.append((local.trace_id, seconds))
 
     def settled(self, spans: Sequence[bytes], outcome: str, reason: str = "") -> None:  # noqa: ARG002  # a Watcher's
@@ -163,7 +168,7 @@ class Settlement:
 
     def stop(self) -> None:
         """Follow nothing any more: nobody wants to know."""
-        self._is_over = True
+        self._is_following = False
         with self._counting:
             self._count()
             self._traces.clear()

@@ -43,6 +43,7 @@ class Delivery:
         self._export = export
         self._spool = spool
         self._watchers: list[Watcher] = []
+        self._turns: list[Callable[[], object]] = []
         self._background = Background("delivery", self._work, _TICK)
         self._begin()
         os.register_at_fork(after_in_child=self._begin_in_child)
@@ -69,6 +70,10 @@ class Delivery:
         """
         self._watchers.append(callback)
         return lambda: self._watchers.remove(callback)
+
+    def each_turn(self, callback: Callable[[], object]) -> None:
+        """Call ``callback()`` whenever the thread that works here has done so."""
+        self._turns.append(callback)
 
     def on_end(self, span: Span) -> None:
         """Take ``span``, which is sampled."""
@@ -153,6 +158,8 @@ class Delivery:
         finally:
             for _ in range(asked):
                 self._flushes.popleft().set()
+        for callback in self._turns:
+            callback()
 
     @staticmethod
     def _round(courier: Courier) -> None:

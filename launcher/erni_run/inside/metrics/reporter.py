@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Reporter:
     """Reports what ``spans`` counts and ``settlement`` knows; ``resource`` gives the process's serialized Resource.
 
-    ``give_up`` is called when it turns out that nobody wants to know.
+    ``follow`` is called when somebody wants to know of traces: at once if metrics were asked for, else when the first
+    report was taken. It returns what ends it.
     """
 
     def __init__(
@@ -37,17 +38,20 @@ class Reporter:
         spans: Callable[[], Spans],
         settlement: Settlement,
         *,
-        give_up: Callable[[], object],
+        follow: Callable[[], Callable[[], object]],
     ) -> None:
         self._export = export
         self._is_asked_for = plan.enabled == "true"
         self._resource = resource
         self._spans = spans
         self._settlement = settlement
-        self._give_up = give_up
+        self._follow = follow
+        self._unfollow: Callable[[], object] | None = None
         self._is_unwanted = False
         self._background = Background("metrics", self._report_regularly, plan.every)
         self._begin()
+        if self._is_asked_for:
+            self._want()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._begin)
 
@@ -59,8 +63,13 @@ class Reporter:
         self._is_taken = self._is_over = False
 
     def start(self) -> None:
-        """Report from now on; to be called again in a forked child."""
-        self._background.start()
+        """Report from now on, once there is anything to report on; to be called again and again, in children too."""
+        if not (self._background.is_running or self._is_unwanted) and self._spans().delivered:
+            self._background.start()
+
+    def _want(self) -> None:
+        self._settlement.follow()
+        self._unfollow = self._follow()
 
     def finish(self, timeout: float) -> None:
         """Report for the last time, within ``timeout`` seconds: after the last spans have gone.
@@ -86,7 +95,10 @@ class Reporter:
                 self._reporting.release()
 
     def _judge(self, answer: Answer) -> None:
-        self._is_taken = self._is_taken or answer.delivered
+        if answer.delivered:
+            self._is_taken = True
+            if self._unfollow is None:
+                self._want()
         if not (answer.misconfigured or answer.refused):
             return
         if self._is_asked_for:
@@ -94,7 +106,8 @@ class Reporter:
         else:
             self._is_unwanted = True
             self._settlement.stop()
-            self._give_up()
+            if self._unfollow is not None:
+                self._unfollow()
 
     def _send(self, timeout: float) -> Answer:
         try:

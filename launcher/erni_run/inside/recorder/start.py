@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanContext, get_current_span
@@ -63,10 +63,6 @@ def _report(plan: Plan, recorder: Recorder, delivery: Delivery, settlement: Sett
     from erni_run.inside.delivery.encoder import encode_resource
     from erni_run.inside.metrics.reporter import Reporter
 
-    def follow(spans: Sequence[bytes], outcome: str, reason: str) -> None:
-        settlement.settled(spans, outcome, reason)
-        reporter.start()
-
     def end() -> None:
         until = time.monotonic() + plan.export.exit_budget
         delivery.shutdown()
@@ -78,8 +74,9 @@ def _report(plan: Plan, recorder: Recorder, delivery: Delivery, settlement: Sett
         lambda: encode_resource(recorder.resource),
         lambda: delivery.counts,
         settlement,
-        give_up=delivery.watch(follow),
+        follow=lambda: delivery.watch(settlement.settled),
     )
+    delivery.each_turn(reporter.start)
     return end
 
 
