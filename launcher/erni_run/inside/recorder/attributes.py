@@ -60,7 +60,8 @@ def _put_clean(attributes: dict[str, Any], key: str, value: Any, most: int | Non
     attributes[key] = value
     dropped = 0
     while most is not None and len(attributes) > most:
-        dropped += attributes.pop(tuple(attributes)[0], _GONE) is not _GONE  # noqa: RUF015  # atomic; another thread may be quicker
+        oldest = next(iter(tuple(attributes)))
+        dropped += attributes.pop(oldest, _GONE) is not _GONE  # another thread may have been quicker
     return dropped
 
 
