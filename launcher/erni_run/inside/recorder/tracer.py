@@ -96,7 +96,10 @@ class Tracer(SdkTracer):
             span.template = template
             span.span_id = span_id
             span.parent_id = parent_id
-            span.base = parent.base if parent is base else rest(base)
+            if parent is base:
+                span.base = parent.base
+            else:
+                span.base = rest(base) if parent is None or len(base) > 1 else None
             span.extra = span._end_time = None
             span._name = name
             span._start_time = time_ns()
