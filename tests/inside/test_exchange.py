@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from erni_run.inside import notice
 from erni_run.inside.functions import instrument, trampoline
+from erni_run.inside.functions.resolve import NotFound, resolve
 from erni_run.inside.functions.source import Shape
 from erni_run.plan import CapturePlan, Plan, SpanPlan
 
@@ -104,6 +105,34 @@ def another_tool(function: FunctionType) -> Callable[[], None]:
 def _calling(copy: FunctionType) -> types.CodeType:
     code = compile("def f(value): return 'seen', ('COPY' if 1 else 0)(value)", "tool", "exec").co_consts[0]
     return code.replace(co_consts=tuple(copy if constant == "COPY" else constant for constant in code.co_consts))
+
+
+def test_inner_functions_that_exist_already_come_and_go() -> None:
+    def outer() -> FunctionType:
+        def inner(n: int) -> int:
+            return n
+
+        return inner
+
+    before, recorder = outer(), Recorder()
+    trampoline.instrument_inner(outer, ("inner",), recorder.hooks(before), PORTABLE)
+    between = outer()
+    assert (before(1), between(2), recorder.events) == (1, 2, ["enter", "leave"] * 2)
+    assert trampoline.restore_inner(outer, ("inner",))
+    assert (before(1), between(2), outer()(3), len(recorder.events)) == (1, 2, 3, 4)
+
+
+def test_function_that_another_compiler_reads_is_left_alone() -> None:
+    class Compiled:
+        def __init__(self, function: FunctionType) -> None:
+            self.py_func = function
+
+    Compiled.__module__ = "numba.core.registry"
+    module = ModuleType("erni_test_numba")
+    exec("def work(): return 1\n", vars(module))
+    module.work = Compiled(module.work)
+    with pytest.raises(NotFound, match=r"erni_test_numba.work belongs to numba, which compiles its code itself"):
+        resolve(module, "work", "inner")
 
 
 def test_tool_that_comes_after_us_keeps_working() -> None:

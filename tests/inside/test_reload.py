@@ -142,6 +142,8 @@ EDITS: list[tuple[str, list[dict[str, object]], list[str]]] = [
             "tracing.toml changed: spans and sampling apply now; export.timeout, service.version need a restart",
         ],
     ),
+    (f"[sampling]\nratio = 0.0\n{ELSEWHERE}{WORK}", [], ["tracing.toml reloaded: sampling changed"]),
+    (f"{ELSEWHERE}{WORK}", [{"name": "work"}], ["tracing.toml reloaded: sampling changed"]),
     (f"{ELSEWHERE}{OTHER}", [{"name": "other"}], ["tracing.toml reloaded: 1 span added, 1 removed"]),
 ]
 
