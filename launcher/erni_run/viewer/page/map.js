@@ -20,11 +20,14 @@ export async function show(main, place, signal) {
   const picture = h("div", { class: "map-box" });
   const table = new SortedTable("Calls between services", callColumns(), { key: "calls", isDown: true });
   const calls = h("section", {}, h("h2", {}, "Calls between services"), table.element);
+  const alone = h("p", { class: "faint", hidden: true },
+    "No calls between services so far. Whatever a service calls stands here once it sends spans itself.");
   const load = async (last) => {
     const map = await api.get("map", timeQuery(last), signal);
     introduce(map.nodes.map((node) => node.service));
     draw(picture, map);
     calls.hidden = map.edges.length === 0;
+    alone.hidden = map.nodes.length === 0 || map.edges.length > 0;
     table.show(map.edges.map((edge) => ({ ...edge, rate: rate(edge), p50: Number(edge.p50), p99: Number(edge.p99) })));
   };
   bind("Map", rowKeys(() => [...main.querySelectorAll("svg .node, .row-link")], "service"), signal);
@@ -32,7 +35,7 @@ export async function show(main, place, signal) {
     h("div", { class: "fields" }, timespan(place.query.get("last") ?? "", (last) => {
       note("/map", new URLSearchParams(last ? { last } : {}));
       attempt(signal, () => load(last));
-    }))), picture, calls));
+    }))), picture, alone, calls));
   await load(place.query.get("last") ?? "");
 }
 
