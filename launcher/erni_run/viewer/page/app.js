@@ -40,16 +40,28 @@ async function show(place) {
     if (!signal.aborted) await view(main, place, signal);
   } catch (error) {
     if (signal.aborted) return undefined;
-    fill(main, failure(error.message, () => show(router.place())));
+    fill(
+      main,
+      failure(error.message, () => show(router.place())),
+    );
     say(error.message);
   }
   return undefined;
 }
 
 function failure(message, retry) {
-  return h("div", { class: "empty", role: "alert" }, h("p", {}, message), h("p", {},
-    retry && h("button", { type: "button", on: { click: retry } }, "Try again"), " ",
-    h("a", { href: "/" }, "All traces")));
+  return h(
+    "div",
+    { class: "empty", role: "alert" },
+    h("p", {}, message),
+    h(
+      "p",
+      {},
+      retry && h("button", { type: "button", on: { click: retry } }, "Try again"),
+      " ",
+      h("a", { href: "/" }, "All traces"),
+    ),
+  );
 }
 
 function markLink(name) {

@@ -3,6 +3,7 @@
 import * as api from "/page/api.js";
 import { introduce, paint } from "/page/colour.js";
 import { fill, h } from "/page/element.js";
+import { createLine, difference, drawLine, isDifferent } from "/page/compareline.js";
 import * as format from "/page/format.js";
 import { bind } from "/page/keyboard.js";
 import { merge } from "/page/merge.js";
@@ -28,28 +29,72 @@ class ComparePage {
     this.isOnlyDifferent = isOnlyDifferent;
     this.most = Math.max(1, ...this.all.map((line) => Math.abs(line.difference)));
     this.at = -1;
-    this.box = h("div", { class: "compare-box", role: "table", tabindex: "0", "aria-label": "Spans of both traces" }, head());
-    this.list = new VirtualRows(this.box, { create: createLine, height: () => ROW,
-      draw: (row, index) => drawLine(row, this.lines[index], this) }, signal);
-    this.only = h("button", { type: "button", class: "toggle", on: { click: () => this.#toggle() } }, "Only differences ",
-      h("kbd", {}, "f"));
+    this.box = h(
+      "div",
+      { class: "compare-box", role: "table", tabindex: "0", "aria-label": "Spans of both traces" },
+      head(),
+    );
+    this.list = new VirtualRows(
+      this.box,
+      {
+        create: createLine,
+        height: () => ROW,
+        draw: (row, index) =>
+          drawLine(row, this.lines[index], { traces: this.traces, most: this.most, isCurrent: index === this.at }),
+      },
+      signal,
+    );
+    this.only = h(
+      "button",
+      { type: "button", class: "toggle", on: { click: () => this.#toggle() } },
+      "Only differences ",
+      h("kbd", {}, "f"),
+    );
   }
 
   open(main) {
     const [first, second] = this.traces;
-    fill(main, h("div", { class: "compare" },
-      h("header", { class: "compare-head" },
-        h("div", { class: "compare-title" }, h("h1", {}, "Compare"), this.#verdict(), this.only),
-        card("A", first), this.#swap(), card("B", second)), this.box));
+    fill(
+      main,
+      h(
+        "div",
+        { class: "compare" },
+        h(
+          "header",
+          { class: "compare-head" },
+          h("div", { class: "compare-title" }, h("h1", {}, "Compare"), this.#verdict(), this.only),
+          card("A", first),
+          this.#swap(),
+          card("B", second),
+        ),
+        this.box,
+      ),
+    );
     this.#draw();
-    bind("Compare", [
-      { keys: ["f"], does: "only differences, or all", act: () => this.#toggle() },
-      { keys: ["n"], does: "next large difference", act: () => this.#toLarge(1) },
-      { keys: ["N"], does: "previous large difference", act: () => this.#toLarge(-1) },
-      { keys: ["j", "ArrowDown"], does: "down", act: () => { this.box.scrollTop += 2 * ROW; } },
-      { keys: ["k", "ArrowUp"], does: "up", act: () => { this.box.scrollTop -= 2 * ROW; } },
-      { keys: ["x"], does: "swap the two", act: () => this.#exchange() },
-    ], this.signal);
+    bind(
+      "Compare",
+      [
+        { keys: ["f"], does: "only differences, or all", act: () => this.#toggle() },
+        { keys: ["n"], does: "next large difference", act: () => this.#toLarge(1) },
+        { keys: ["N"], does: "previous large difference", act: () => this.#toLarge(-1) },
+        {
+          keys: ["j", "ArrowDown"],
+          does: "down",
+          act: () => {
+            this.box.scrollTop += 2 * ROW;
+          },
+        },
+        {
+          keys: ["k", "ArrowUp"],
+          does: "up",
+          act: () => {
+            this.box.scrollTop -= 2 * ROW;
+          },
+        },
+        { keys: ["x"], does: "swap the two", act: () => this.#exchange() },
+      ],
+      this.signal,
+    );
   }
 
   #draw() {
@@ -66,10 +111,13 @@ class ComparePage {
   }
 
   #toLarge(direction) {
-    const large = this.lines.map((line, index) => ({ line, index }))
+    const large = this.lines
+      .map((line, index) => ({ line, index }))
       .filter(({ line }) => Math.abs(line.difference) > this.most * 0.2 || line.spans.some((side) => !side.length));
-    const next = direction > 0 ? large.find(({ index }) => index > this.at) ?? large[0]
-      : large.findLast(({ index }) => index < this.at) ?? large.at(-1);
+    const next =
+      direction > 0
+        ? (large.find(({ index }) => index > this.at) ?? large[0])
+        : (large.findLast(({ index }) => index < this.at) ?? large.at(-1));
     if (!next) return;
     this.at = next.index;
     this.list.reach(this.at, true);
@@ -81,75 +129,64 @@ class ComparePage {
   }
 
   #swap() {
-    return h("button", { type: "button", class: "quiet swap", title: "Swap the two (x)", "aria-label": "Swap the two traces",
-      on: { click: () => this.#exchange() } }, "⇄");
+    return h(
+      "button",
+      {
+        type: "button",
+        class: "quiet swap",
+        title: "Swap the two (x)",
+        "aria-label": "Swap the two traces",
+        on: { click: () => this.#exchange() },
+      },
+      "⇄",
+    );
   }
 
   #verdict() {
     const [first, second] = this.traces;
     const only = (side) => this.all.filter((line) => line.spans[side].length && !line.spans[1 - side].length).length;
-    return h("p", { class: "compare-verdict" }, "B took ", difference(second.duration - first.duration), " · ",
-      format.counted(only(0), "place"), " only in A · ", format.counted(only(1), "place"), " only in B");
+    return h(
+      "p",
+      { class: "compare-verdict" },
+      "B took ",
+      difference(second.duration - first.duration),
+      " · ",
+      format.counted(only(0), "place"),
+      " only in A · ",
+      format.counted(only(1), "place"),
+      " only in B",
+    );
   }
 }
 
 function head() {
   const cell = (name, kind = "") => h("div", { class: `cell ${kind}`, role: "columnheader" }, name);
-  return h("div", { class: "compare-row head", role: "row" }, cell("Span", "name"), cell("A", "number"), cell("B", "number"),
-    cell("Difference", "number"), cell("", "change"));
+  return h(
+    "div",
+    { class: "compare-row head", role: "row" },
+    cell("Span", "name"),
+    cell("A", "number"),
+    cell("B", "number"),
+    cell("Difference", "number"),
+    cell("", "change"),
+  );
 }
 
 function card(letter, trace) {
   const { root, errors } = trace.summary;
-  return h("a", { class: `compare-card side-${letter.toLowerCase()}`, href: `/trace/${trace.id}` },
-    h("b", { class: "letter" }, letter), h("span", { class: "operation" }, paint(h("span", { class: "dot" }), root.service), root.name),
-    h("span", { class: "faint" }, format.moment(trace.start), " · ", format.counted(trace.spans.length, "span"),
-      errors > 0 && h("span", { class: "error-text" }, ` · ${format.counted(errors, "error")}`)),
-    h("b", { class: "number" }, format.duration(trace.duration)));
-}
-
-function createLine() {
-  const parts = { name: h("div", { class: "cell name", role: "cell" }), a: h("div", { class: "cell number", role: "cell" }),
-    b: h("div", { class: "cell number", role: "cell" }), difference: h("div", { class: "cell number", role: "cell" }),
-    change: h("div", { class: "cell change", role: "cell" }) };
-  return Object.assign(h("div", { class: "compare-row", role: "row" }, Object.values(parts)), { parts });
-}
-
-function drawLine(row, line, page) {
-  const { parts } = row;
-  const [inA, inB] = line.spans;
-  row.className = ["compare-row", !inB.length && "only-a", !inA.length && "only-b", page.lines[page.at] === line && "current",
-    line.spans.flat().some((span) => span.isError) && "error"].filter(Boolean).join(" ");
-  paint(row, line.service);
-  fill(parts.name, h("span", { class: "guides", css: { "--depth": String(line.depth) } }), h("span", { class: "swatch" }),
-    h("span", { class: "title", title: `${line.name} · ${line.service}` }, line.name || "(no name)"),
-    !inB.length && h("span", { class: "badge" }, "only in A"), !inA.length && h("span", { class: "badge" }, "only in B"));
-  fill(parts.a, side(inA, line.totals[0], page.traces[0]));
-  fill(parts.b, side(inB, line.totals[1], page.traces[1]));
-  fill(parts.difference, difference(line.difference));
-  const share = (50 * Math.abs(line.difference)) / page.most;
-  fill(parts.change, share > 0 && h("span", { class: line.difference > 0 ? "slower" : "faster",
-    css: line.difference > 0 ? { left: "50%", width: `${share}%` } : { right: "50%", width: `${share}%` } }));
-}
-
-function side(spans, total, trace) {
-  if (!spans.length) return h("span", { class: "faint" }, "–");
-  return [spans.length > 1 && h("span", { class: "faint" }, `${format.count(spans.length)} × `),
-    h("a", { href: `/trace/${trace.id}/${longest(spans).id}` }, format.duration(total))];
-}
-
-function longest(spans) {
-  return spans.reduce((best, span) => (span.duration > best.duration ? span : best));
-}
-
-function difference(nanoseconds) {
-  return h("span", { class: nanoseconds > 0 ? "slower-text" : nanoseconds < 0 ? "faster-text" : "faint" },
-    format.difference(nanoseconds));
-}
-
-/** Whether it is in one trace only, or differs by more than a tenth and by a hundredth of the whole. */
-function isDifferent(line, traces) {
-  if (line.spans.some((spans) => !spans.length) || line.spans[0].length !== line.spans[1].length) return true;
-  const size = Math.abs(line.difference);
-  return size > 0.1 * Math.max(...line.totals) && size > 0.01 * Math.max(...traces.map((trace) => trace.duration));
+  return h(
+    "a",
+    { class: `compare-card side-${letter.toLowerCase()}`, href: `/trace/${trace.id}` },
+    h("b", { class: "letter" }, letter),
+    h("span", { class: "operation" }, paint(h("span", { class: "dot" }), root.service), root.name),
+    h(
+      "span",
+      { class: "faint" },
+      format.moment(trace.start),
+      " · ",
+      format.counted(trace.spans.length, "span"),
+      errors > 0 && h("span", { class: "error-text" }, ` · ${format.counted(errors, "error")}`),
+    ),
+    h("b", { class: "number" }, format.duration(trace.duration)),
+  );
 }

@@ -16,9 +16,28 @@ export async function show(main, place, signal) {
   const verdict = h("p", { class: "verdict", role: "status" });
   const places = h("div", { class: "destinations" });
   const store = h("section", { class: "store" });
-  fill(main, h("div", { class: "overview" }, h("header", { class: "overview-head" }, h("h1", {}, "Delivery"),
-    h("p", { class: "faint" }, "What ", h("code", {}, "erni-run status"), " shows: the way of the spans from your processes to their backends.")),
-  verdict, places, store));
+  fill(
+    main,
+    h(
+      "div",
+      { class: "overview" },
+      h(
+        "header",
+        { class: "overview-head" },
+        h("h1", {}, "Delivery"),
+        h(
+          "p",
+          { class: "faint" },
+          "What ",
+          h("code", {}, "erni-run status"),
+          " shows: the way of the spans from your processes to their backends.",
+        ),
+      ),
+      verdict,
+      places,
+      store,
+    ),
+  );
   const look = async () => {
     const [delivery, about] = await Promise.all([api.get("delivery", {}, signal), api.get("about", {}, signal)]);
     drawVerdict(verdict, delivery);
@@ -31,13 +50,16 @@ export async function show(main, place, signal) {
 }
 
 function drawVerdict(verdict, { destinations, error }) {
-  const [lost, waiting] = [destinations.reduce((total, each) => total + sum(each.rejected) + sum(each.dropped), 0),
-    destinations.reduce((total, each) => total + each.pending_spans, 0)];
+  const [lost, waiting] = [
+    destinations.reduce((total, each) => total + sum(each.rejected) + sum(each.dropped), 0),
+    destinations.reduce((total, each) => total + each.pending_spans, 0),
+  ];
   verdict.className = `verdict ${error || lost ? "bad" : waiting ? "waiting" : "good"}`;
   if (error) verdict.textContent = error;
   else if (!destinations.length) verdict.textContent = "Nothing has been recorded on this machine yet.";
   else if (lost) verdict.textContent = `${format.counted(lost, "span")} did not arrive; the reasons stand below.`;
-  else if (waiting) verdict.textContent = `${format.counted(waiting, "span is", "spans are")} still on the way; nothing is lost.`;
+  else if (waiting)
+    verdict.textContent = `${format.counted(waiting, "span is", "spans are")} still on the way; nothing is lost.`;
   else verdict.textContent = "Everything that was recorded has been delivered.";
 }
 
@@ -51,24 +73,58 @@ function destination(each) {
     ["Rejected", format.count(sum(each.rejected)), sum(each.rejected) ? "bad" : ""],
     ["Dropped", format.count(sum(each.dropped)), sum(each.dropped) ? "bad" : ""],
   ];
-  const reasons = [...Object.entries(each.rejected).map(([why, spans]) => ["rejected", why, spans]),
-    ...Object.entries(each.dropped).map(([why, spans]) => ["dropped", why, spans])].filter(([, , spans]) => spans > 0);
-  return h("section", { class: "destination" }, h("h2", {}, each.destination),
-    h("dl", { class: "figures" }, figures.map(([name, number, mood]) => h("div", { class: mood }, h("dt", {}, name), h("dd", {}, number)))),
-    reasons.length > 0 && h("ul", { class: "reasons" }, reasons.map(([how, why, spans]) =>
-      h("li", {}, h("b", {}, format.count(spans)), ` ${how}: ${why}`))));
+  const reasons = [
+    ...Object.entries(each.rejected).map(([why, spans]) => ["rejected", why, spans]),
+    ...Object.entries(each.dropped).map(([why, spans]) => ["dropped", why, spans]),
+  ].filter(([, , spans]) => spans > 0);
+  return h(
+    "section",
+    { class: "destination" },
+    h("h2", {}, each.destination),
+    h(
+      "dl",
+      { class: "figures" },
+      figures.map(([name, number, mood]) => h("div", { class: mood }, h("dt", {}, name), h("dd", {}, number))),
+    ),
+    reasons.length > 0 &&
+      h(
+        "ul",
+        { class: "reasons" },
+        reasons.map(([how, why, spans]) => h("li", {}, h("b", {}, format.count(spans)), ` ${how}: ${why}`)),
+      ),
+  );
 }
 
 function drawStore(store, about) {
   const share = about.maxBytes ? about.bytes / about.maxBytes : 0;
-  fill(store, h("h2", {}, "This viewer"),
-    h("dl", { class: "figures" }, figure("Spans", format.count(about.spans)), figure("Traces", format.count(about.traces ?? 0)),
+  fill(
+    store,
+    h("h2", {}, "This viewer"),
+    h(
+      "dl",
+      { class: "figures" },
+      figure("Spans", format.count(about.spans)),
+      figure("Traces", format.count(about.traces ?? 0)),
       figure("Stored", `${format.bytes(about.bytes)} of ${format.bytes(about.maxBytes)}`),
-      figure("Traces dropped for room", format.count(about.dropped ?? 0)), figure("Version", about.version)),
-    h("div", { class: "meter wide", role: "img", "aria-label": `${format.percent(share)} of its room is used` },
-      h("span", { css: { width: `${Math.min(100, share * 100)}%` } })),
-    about.grpc && h("p", { class: "faint" }, "Receives OTLP over gRPC at ", h("code", {}, about.grpc), " and over HTTP at ",
-      h("code", {}, about.http), "."));
+      figure("Traces dropped for room", format.count(about.dropped ?? 0)),
+      figure("Version", about.version),
+    ),
+    h(
+      "div",
+      { class: "meter wide", role: "img", "aria-label": `${format.percent(share)} of its room is used` },
+      h("span", { css: { width: `${Math.min(100, share * 100)}%` } }),
+    ),
+    about.grpc &&
+      h(
+        "p",
+        { class: "faint" },
+        "Receives OTLP over gRPC at ",
+        h("code", {}, about.grpc),
+        " and over HTTP at ",
+        h("code", {}, about.http),
+        ".",
+      ),
+  );
 }
 
 function figure(name, number) {

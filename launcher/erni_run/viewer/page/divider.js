@@ -11,8 +11,14 @@ const STEP = 24; // pixels a key press
  * @returns {HTMLElement}
  */
 export function divider(owner, { property, kept, label, side, least, most, signal }) {
-  const handle = h("div", { class: `divider ${side}`, role: "separator", tabindex: "0", "aria-orientation": "vertical",
-    "aria-label": label, title: `${label}: drag, or use the arrow keys` });
+  const handle = h("div", {
+    class: `divider ${side}`,
+    role: "separator",
+    tabindex: "0",
+    "aria-orientation": "vertical",
+    "aria-label": label,
+    title: `${label}: drag, or use the arrow keys`,
+  });
   const set = (width) => {
     const bounded = Math.round(Math.max(least, Math.min(most(), width)));
     owner.style.setProperty(property, `${bounded}px`);
@@ -25,22 +31,34 @@ export function divider(owner, { property, kept, label, side, least, most, signa
   };
   const remembered = Number(recall(kept));
   if (remembered >= least) owner.style.setProperty(property, `${remembered}px`);
-  handle.addEventListener("pointerdown", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    handle.setPointerCapture(event.pointerId);
-  }, { signal });
-  handle.addEventListener("pointermove", (event) => {
-    if (!handle.hasPointerCapture(event.pointerId)) return;
-    const box = owner.getBoundingClientRect();
-    set(side === "left" ? event.clientX - box.left : box.right - event.clientX);
-  }, { signal });
-  handle.addEventListener("keydown", (event) => {
-    const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!direction) return;
-    event.preventDefault();
-    set(width() + direction * STEP * (side === "left" ? 1 : -1));
-  }, { signal });
+  handle.addEventListener(
+    "pointerdown",
+    (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      handle.setPointerCapture(event.pointerId);
+    },
+    { signal },
+  );
+  handle.addEventListener(
+    "pointermove",
+    (event) => {
+      if (!handle.hasPointerCapture(event.pointerId)) return;
+      const box = owner.getBoundingClientRect();
+      set(side === "left" ? event.clientX - box.left : box.right - event.clientX);
+    },
+    { signal },
+  );
+  handle.addEventListener(
+    "keydown",
+    (event) => {
+      const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!direction) return;
+      event.preventDefault();
+      set(width() + direction * STEP * (side === "left" ? 1 : -1));
+    },
+    { signal },
+  );
   return handle;
 }
 

@@ -1,7 +1,13 @@
 /** @file Numbers, durations and times as people read them. */
 
 const SPACE = "\u00a0"; // no line breaks at it
-const UNITS = [[1e9 * 3600, "h"], [1e9 * 60, "min"], [1e9, "s"], [1e6, "ms"], [1e3, "µs"]];
+const UNITS = [
+  [1e9 * 3600, "h"],
+  [1e9 * 60, "min"],
+  [1e9, "s"],
+  [1e6, "ms"],
+  [1e3, "µs"],
+];
 
 /** A duration with the unit that suits it: `850 µs`, `12.3 ms`, `4.56 s`.
  * @param {number} nanoseconds
@@ -62,7 +68,11 @@ export function percent(share) {
  * @param {number} value
  */
 export function bytes(value) {
-  for (const [size, unit] of [[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]]) {
+  for (const [size, unit] of [
+    [1e9, "GB"],
+    [1e6, "MB"],
+    [1e3, "kB"],
+  ]) {
     if (value >= size) return `${significant(value / size)} ${unit}`;
   }
   return `${value} B`;
@@ -104,7 +114,11 @@ export function day(nanoseconds) {
  */
 export function ago(seconds) {
   if (seconds < 5) return "just now";
-  for (const [size, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+  for (const [size, unit] of [
+    [86400, "d"],
+    [3600, "h"],
+    [60, "min"],
+  ]) {
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
   }
   return `${Math.floor(seconds)} s ago`;

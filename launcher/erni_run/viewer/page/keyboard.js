@@ -65,19 +65,45 @@ export function openSheet(dialog) {
   fill(
     dialog,
     h("header", {}, h("h2", { id: "sheet-title" }, "Keyboard"), closeButton(dialog)),
-    h("div", { class: "sheet-groups" }, [...groups].reverse().map(([title, members]) => section(title, members))),
+    h(
+      "div",
+      { class: "sheet-groups" },
+      [...groups].reverse().map(([title, members]) => section(title, members)),
+    ),
   );
   dialog.showModal();
 }
 
 function section(title, members) {
-  return h("section", {}, h("h3", {}, title), h("dl", {}, members.map((binding) => h(
-    "div", {}, h("dt", {}, binding.keys.map((keys) => keyCaps(keys))), h("dd", {}, binding.does),
-  ))));
+  return h(
+    "section",
+    {},
+    h("h3", {}, title),
+    h(
+      "dl",
+      {},
+      members.map((binding) =>
+        h(
+          "div",
+          {},
+          h(
+            "dt",
+            {},
+            binding.keys.map((keys) => keyCaps(keys)),
+          ),
+          h("dd", {}, binding.does),
+        ),
+      ),
+    ),
+  );
 }
 
 function keyCaps(keys) {
-  return h("span", { class: "key-row" }, keys.split(" ").map((key) => h("kbd", {}, NAMES[key] ?? key)));
+  return h(
+    "span",
+    { class: "key-row" },
+    keys.split(" ").map((key) => h("kbd", {}, NAMES[key] ?? key)),
+  );
 }
 
 function closeButton(dialog) {

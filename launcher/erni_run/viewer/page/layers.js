@@ -8,12 +8,19 @@
  */
 export function layers(nodes, edges) {
   const names = nodes.map((node) => node.service);
-  const columns = depths(names, edges.filter((edge) => edge.parent !== edge.child));
+  const columns = depths(
+    names,
+    edges.filter((edge) => edge.parent !== edge.child),
+  );
   const placed = new Map();
   for (const column of [...new Set(columns.values())].sort((a, b) => a - b)) {
     const members = names.filter((name) => columns.get(name) === column);
-    const wish = (name) => mean(edges.filter((edge) => edge.child === name && placed.has(edge.parent))
-      .map((edge) => placed.get(edge.parent).row));
+    const wish = (name) =>
+      mean(
+        edges
+          .filter((edge) => edge.child === name && placed.has(edge.parent))
+          .map((edge) => placed.get(edge.parent).row),
+      );
     members.sort((a, b) => wish(a) - wish(b) || a.localeCompare(b));
     for (const [row, service] of members.entries()) placed.set(service, { service, column, row });
   }

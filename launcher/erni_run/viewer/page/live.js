@@ -23,11 +23,15 @@ export function listen(on, signal) {
     source.addEventListener("trace", (event) => on.trace(JSON.parse(event.data)));
     source.addEventListener("cleared", () => on.cleared?.());
   };
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) return wake();
-    sleep();
-    return on.state?.("asleep");
-  }, { signal });
+  document.addEventListener(
+    "visibilitychange",
+    () => {
+      if (!document.hidden) return wake();
+      sleep();
+      return on.state?.("asleep");
+    },
+    { signal },
+  );
   signal.addEventListener("abort", sleep);
   wake();
 }

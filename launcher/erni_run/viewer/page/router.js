@@ -61,7 +61,8 @@ export function note(path, query = new URLSearchParams()) {
 }
 
 function follow(event) {
-  if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    return;
   const link = event.target.closest?.("a[href]");
   const isOurs = link && link.getAttribute("href").startsWith("/") && !link.hasAttribute("download");
   if (!isOurs) return;

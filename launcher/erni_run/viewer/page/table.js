@@ -34,9 +34,22 @@ export class SortedTable {
     this.isWhole = false;
     this.head = h("tr", {});
     this.body = h("tbody", {});
-    this.more = h("button", { type: "button", hidden: true, on: { click: () => { this.isWhole = true; this.#draw(); } } });
-    this.element = h("div", { class: "table-box" },
-      h("table", { class: "sorted", "aria-label": label }, h("thead", {}, this.head), this.body), this.more);
+    this.more = h("button", {
+      type: "button",
+      hidden: true,
+      on: {
+        click: () => {
+          this.isWhole = true;
+          this.#draw();
+        },
+      },
+    });
+    this.element = h(
+      "div",
+      { class: "table-box" },
+      h("table", { class: "sorted", "aria-label": label }, h("thead", {}, this.head), this.body),
+      this.more,
+    );
   }
 
   /** @param {Row[]} rows */
@@ -51,9 +64,26 @@ export class SortedTable {
     const rows = this.rows.toSorted((a, b) => sign * compare(column.by(a), column.by(b)));
     const shown = this.isWhole ? rows : rows.slice(0, MOST);
     const focused = document.activeElement?.dataset?.column;
-    fill(this.head, this.columns.map((each) => this.#heading(each)));
-    fill(this.body, shown.map((row) => h("tr", {}, this.columns.map((each) =>
-      h("td", { class: each.isNumber ? `number ${each.key}` : each.key, "data-label": each.label }, each.cell(row))))));
+    fill(
+      this.head,
+      this.columns.map((each) => this.#heading(each)),
+    );
+    fill(
+      this.body,
+      shown.map((row) =>
+        h(
+          "tr",
+          {},
+          this.columns.map((each) =>
+            h(
+              "td",
+              { class: each.isNumber ? `number ${each.key}` : each.key, "data-label": each.label },
+              each.cell(row),
+            ),
+          ),
+        ),
+      ),
+    );
     this.more.hidden = shown.length === rows.length;
     this.more.textContent = `Show all ${rows.length}`;
     if (focused) this.head.querySelector(`[data-column="${focused}"]`)?.focus();
@@ -62,11 +92,23 @@ export class SortedTable {
   #heading(column) {
     const isOn = column.key === this.order.key;
     const direction = isOn ? (this.order.isDown ? "descending" : "ascending") : "none";
-    return h("th", { class: column.isNumber ? `number ${column.key}` : column.key, title: column.title ?? null, scope: "col",
-      "aria-sort": column.by ? direction : null },
-    column.by ? h("button", { type: "button", "data-column": column.key, on: { click: () => this.#sort(column) } },
-      column.label, h("span", { class: "arrow", "aria-hidden": "true" }, isOn ? (this.order.isDown ? " ↓" : " ↑") : ""))
-      : column.label);
+    return h(
+      "th",
+      {
+        class: column.isNumber ? `number ${column.key}` : column.key,
+        title: column.title ?? null,
+        scope: "col",
+        "aria-sort": column.by ? direction : null,
+      },
+      column.by
+        ? h(
+            "button",
+            { type: "button", "data-column": column.key, on: { click: () => this.#sort(column) } },
+            column.label,
+            h("span", { class: "arrow", "aria-hidden": "true" }, isOn ? (this.order.isDown ? " ↓" : " ↑") : ""),
+          )
+        : column.label,
+    );
   }
 
   #sort(column) {

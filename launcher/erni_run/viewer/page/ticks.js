@@ -1,7 +1,35 @@
 /** @file Round places on an axis. */
 
-const STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 10e3, 15e3, 30e3, 60e3, 2 * 60e3, 5 * 60e3, 10 * 60e3,
-  15 * 60e3, 30 * 60e3, 3600e3, 2 * 3600e3, 6 * 3600e3, 12 * 3600e3, 86400e3, 2 * 86400e3, 7 * 86400e3]; // milliseconds
+const STEPS = [
+  1,
+  2,
+  5,
+  10,
+  20,
+  50,
+  100,
+  200,
+  500,
+  1e3,
+  2e3,
+  5e3,
+  10e3,
+  15e3,
+  30e3,
+  60e3,
+  2 * 60e3,
+  5 * 60e3,
+  10 * 60e3,
+  15 * 60e3,
+  30 * 60e3,
+  3600e3,
+  2 * 3600e3,
+  6 * 3600e3,
+  12 * 3600e3,
+  86400e3,
+  2 * 86400e3,
+  7 * 86400e3,
+]; // milliseconds
 
 /** Powers of ten from `min` to `max`, with halves between if there would be few.
  * @param {number} min

@@ -8,9 +8,16 @@ import { SPANS_OF_TIME, since } from "/page/list/query.js";
  * @param {(last: string) => void} changed
  */
 export function timespan(last, changed) {
-  return h("label", { class: "field" }, h("span", { class: "label" }, "Time"),
-    h("select", { name: "last", on: { change: (event) => changed(event.target.value) } },
-      Object.entries(SPANS_OF_TIME).map(([value, name]) => h("option", { value, selected: value === last }, name))));
+  return h(
+    "label",
+    { class: "field" },
+    h("span", { class: "label" }, "Time"),
+    h(
+      "select",
+      { name: "last", on: { change: (event) => changed(event.target.value) } },
+      Object.entries(SPANS_OF_TIME).map(([value, name]) => h("option", { value, selected: value === last }, name)),
+    ),
+  );
 }
 
 /** The API's parameters for it.

@@ -19,15 +19,21 @@ export class FilterForm {
     this.changed = changed;
     this.services = [];
     this.keys = [];
-    this.element = h("form", { class: "filters", role: "search", "aria-label": "Filter traces",
-      on: { submit: (event) => event.preventDefault() } });
+    this.element = h("form", {
+      class: "filters",
+      role: "search",
+      "aria-label": "Filter traces",
+      on: { submit: (event) => event.preventDefault() },
+    });
     this.#draw();
   }
 
   /** Fetches what there is to choose from. */
   async load(signal) {
     const [services, attributes] = await Promise.all([
-      api.get("services", {}, signal), api.get("attributes", { prefix: "" }, signal)]);
+      api.get("services", {}, signal),
+      api.get("attributes", { prefix: "" }, signal),
+    ]);
     [this.services, this.keys] = [services.services, attributes.keys];
     this.#drawChoices();
   }
@@ -65,9 +71,14 @@ export class FilterForm {
     const among = this.services.filter(({ name }) => !service || name === service);
     const names = [...new Set([...this.services.map(({ name }) => name), ...(service ? [service] : [])])];
     fill(this.#find("[name=service]"), options([["", "All services"], ...names.map((name) => [name, name])], service));
-    fill(this.#find("#operations"), [...new Set(among.flatMap(({ operations }) => operations))].map((value) =>
-      h("option", { value })));
-    fill(this.#find("#keys"), this.keys.map((key) => h("option", { value: `${key}=` })));
+    fill(
+      this.#find("#operations"),
+      [...new Set(among.flatMap(({ operations }) => operations))].map((value) => h("option", { value })),
+    );
+    fill(
+      this.#find("#keys"),
+      this.keys.map((key) => h("option", { value: `${key}=` })),
+    );
   }
 
   #find(selector) {
@@ -76,22 +87,53 @@ export class FilterForm {
 
   #fields() {
     const { filters } = this;
-    return h("div", { class: "fields" },
-      field("Service", select("service", "", [],
-        (service) => this.#change({ service, operation: "" }))),
-      field("Operation", text("operation", filters.operation, "any", (operation) => this.#change({ operation }),
-        { list: "operations", class: "wide" })),
+    return h(
+      "div",
+      { class: "fields" },
+      field(
+        "Service",
+        select("service", "", [], (service) => this.#change({ service, operation: "" })),
+      ),
+      field(
+        "Operation",
+        text("operation", filters.operation, "any", (operation) => this.#change({ operation }), {
+          list: "operations",
+          class: "wide",
+        }),
+      ),
       h("datalist", { id: "operations" }),
       this.#status(),
-      h("div", { class: "field pair", role: "group", "aria-label": "Duration" }, h("span", { class: "label" }, "Duration"),
+      h(
+        "div",
+        { class: "field pair", role: "group", "aria-label": "Duration" },
+        h("span", { class: "label" }, "Duration"),
         text("min", filters.min, "min, 5ms", (min) => this.#change({ min }), { "aria-label": "Shortest duration" }),
         h("span", { "aria-hidden": "true" }, "–"),
-        text("max", filters.max, "max, 2s", (max) => this.#change({ max }), { "aria-label": "Longest duration" })),
-      field("Time", select("last", filters.start || filters.end ? "chosen" : filters.last, this.#times(),
-        (last) => last !== "chosen" && this.#change({ last, start: "", end: "" }))),
-      field("Attribute", h("input", { name: "attribute", placeholder: "key=value, or a trace id", list: "keys",
-        class: "wide", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/",
-        on: { keydown: (event) => event.key === "Enter" && this.#addAttribute() } })),
+        text("max", filters.max, "max, 2s", (max) => this.#change({ max }), { "aria-label": "Longest duration" }),
+      ),
+      field(
+        "Time",
+        select(
+          "last",
+          filters.start || filters.end ? "chosen" : filters.last,
+          this.#times(),
+          (last) => last !== "chosen" && this.#change({ last, start: "", end: "" }),
+        ),
+      ),
+      field(
+        "Attribute",
+        h("input", {
+          name: "attribute",
+          placeholder: "key=value, or a trace id",
+          list: "keys",
+          class: "wide",
+          autocomplete: "off",
+          spellcheck: "false",
+          enterkeyhint: "search",
+          "aria-keyshortcuts": "/",
+          on: { keydown: (event) => event.key === "Enter" && this.#addAttribute() },
+        }),
+      ),
       h("datalist", { id: "keys" }),
     );
   }
@@ -104,11 +146,29 @@ export class FilterForm {
   }
 
   #status() {
-    return h("fieldset", { class: "field segmented" }, h("legend", { class: "label" }, "Status"),
-      h("div", {}, Object.entries(STATUS).map(([value, name]) => h("label", {},
-        h("input", { type: "radio", name: "status", value, checked: this.filters.status === value,
-          on: { change: () => this.#change({ status: value }) } }),
-        h("span", {}, name)))));
+    return h(
+      "fieldset",
+      { class: "field segmented" },
+      h("legend", { class: "label" }, "Status"),
+      h(
+        "div",
+        {},
+        Object.entries(STATUS).map(([value, name]) =>
+          h(
+            "label",
+            {},
+            h("input", {
+              type: "radio",
+              name: "status",
+              value,
+              checked: this.filters.status === value,
+              on: { change: () => this.#change({ status: value }) },
+            }),
+            h("span", {}, name),
+          ),
+        ),
+      ),
+    );
   }
 
   #addAttribute() {
@@ -130,13 +190,29 @@ export class FilterForm {
   #chips() {
     if (!isFiltered(this.filters)) return null;
     const { attributes } = this.filters;
-    return h("div", { class: "chips" },
-      attributes.map((pair) => h("button", { type: "button", class: "chip", title: "Remove this filter",
-        "aria-label": `Remove the filter ${pair}`,
-        on: { click: () => this.#change({ attributes: attributes.filter((other) => other !== pair) }) } },
-      h("code", {}, pair), h("span", { "aria-hidden": "true" }, "×"))),
-      h("button", { type: "button", class: "quiet", on: { click: () => this.#change(cleared(this.filters)) } },
-        "Clear filters"));
+    return h(
+      "div",
+      { class: "chips" },
+      attributes.map((pair) =>
+        h(
+          "button",
+          {
+            type: "button",
+            class: "chip",
+            title: "Remove this filter",
+            "aria-label": `Remove the filter ${pair}`,
+            on: { click: () => this.#change({ attributes: attributes.filter((other) => other !== pair) }) },
+          },
+          h("code", {}, pair),
+          h("span", { "aria-hidden": "true" }, "×"),
+        ),
+      ),
+      h(
+        "button",
+        { type: "button", class: "quiet", on: { click: () => this.#change(cleared(this.filters)) } },
+        "Clear filters",
+      ),
+    );
   }
 }
 
@@ -153,6 +229,13 @@ function options(pairs, value) {
 }
 
 function text(name, value, placeholder, changed, more = {}) {
-  return h("input", { name, value, placeholder, autocomplete: "off", spellcheck: "false", ...more,
-    on: { change: (event) => changed(event.target.value.trim()) } });
+  return h("input", {
+    name,
+    value,
+    placeholder,
+    autocomplete: "off",
+    spellcheck: "false",
+    ...more,
+    on: { change: (event) => changed(event.target.value.trim()) },
+  });
 }

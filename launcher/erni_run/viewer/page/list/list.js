@@ -7,8 +7,9 @@ import { fill, h } from "/page/element.js";
 import * as format from "/page/format.js";
 import { bind } from "/page/keyboard.js";
 import { go, note } from "/page/router.js";
-import { rowKeys } from "/page/rowkeys.js";
 import { FilterForm } from "/page/list/filters.js";
+import { drawHead } from "/page/list/head.js";
+import { listKeys } from "/page/list/keys.js";
 import { fromAddress, isFiltered, toAddress, toApi } from "/page/list/query.js";
 import { reconcile, traceRow } from "/page/list/rows.js";
 import { Scatter } from "/page/list/scatter.js";
@@ -27,7 +28,8 @@ export async function show(main, place, signal) {
   list.follow();
 }
 
-class TraceList {
+/** The page, and what its parts may ask of each other. */
+export class TraceList {
   constructor(filters, signal) {
     this.filters = filters;
     this.signal = signal;
@@ -37,8 +39,10 @@ class TraceList {
     /** @type {Set<string>} ids that are marked for comparison */
     this.marked = new Set();
     this.form = new FilterForm(filters, (changed) => this.change(changed));
-    this.scatter = new Scatter({ open: (id) => go(`/trace/${id}`), hover: (id) => this.#highlight(id),
-      choose: (range) => this.#choose(range) }, signal);
+    this.scatter = new Scatter(
+      { open: (id) => go(`/trace/${id}`), hover: (id) => this.#highlight(id), choose: (range) => this.#choose(range) },
+      signal,
+    );
     this.body = h("tbody", { role: "rowgroup" });
     this.head = h("tr", { role: "row" });
     this.state = h("span", { class: "list-state" });
@@ -47,17 +51,28 @@ class TraceList {
     this.more = h("button", { type: "button", hidden: true, on: { click: () => this.loadMore() } }, "Load more");
     this.nothing = h("div", { class: "empty", hidden: true });
     this.element = this.#frame();
-    this.#bindKeys();
+    this.#listen();
+    bind("Trace list", listKeys(this), signal);
   }
 
   #frame() {
     const clear = h("button", { type: "button", class: "quiet", on: { click: () => this.#clear() } }, "Clear store");
-    return h("div", { class: "list" }, h("h1", { class: "visually-hidden" }, "Traces"), this.form.element,
+    return h(
+      "div",
+      { class: "list" },
+      h("h1", { class: "visually-hidden" }, "Traces"),
+      this.form.element,
       this.scatter.element,
       h("div", { class: "list-bar" }, this.state, this.compareLink, this.tailButton, clear),
-      h("table", { class: "traces", role: "table", "aria-label": "Traces" },
-        h("thead", { role: "rowgroup" }, this.head), this.body),
-      this.nothing, h("p", { class: "more" }, this.more));
+      h(
+        "table",
+        { class: "traces", role: "table", "aria-label": "Traces" },
+        h("thead", { role: "rowgroup" }, this.head),
+        this.body,
+      ),
+      this.nothing,
+      h("p", { class: "more" }, this.more),
+    );
   }
 
   /** Fetches the first page of what the filters let through. */
@@ -78,11 +93,14 @@ class TraceList {
 
   /** Lets new traces in as they arrive. */
   follow() {
-    this.tail = new Tail({
-      arrived: () => this.#refresh(),
-      cleared: () => this.#cleared(),
-      changed: (state, waiting) => this.#drawTail(state, waiting),
-    }, this.signal);
+    this.tail = new Tail(
+      {
+        arrived: () => this.#refresh(),
+        cleared: () => this.#cleared(),
+        changed: (state, waiting) => this.#drawTail(state, waiting),
+      },
+      this.signal,
+    );
     this.#drawTail("connecting", 0);
   }
 
@@ -131,7 +149,7 @@ class TraceList {
     const sign = order === "asc" ? 1 : -1;
     this.traces = [...all.values()].sort((a, b) => {
       const [left, right] = [BigInt(a[sort]), BigInt(b[sort])];
-      return left === right ? 0 : (left < right ? -sign : sign);
+      return left === right ? 0 : left < right ? -sign : sign;
     });
     await this.#draw();
   }
@@ -139,37 +157,30 @@ class TraceList {
   async #draw() {
     introduce(this.traces.flatMap((trace) => trace.services.map((service) => service.name)));
     const longest = Math.max(1, ...this.traces.map((trace) => Number(trace.duration)));
-    reconcile(this.body, this.traces, (trace) => traceRow(trace, {
-      longest, isMarked: this.marked.has(trace.traceId), mark: (id, isMarked) => this.#mark(id, isMarked),
-    }), String(longest));
+    reconcile(
+      this.body,
+      this.traces,
+      (trace) =>
+        traceRow(trace, {
+          longest,
+          isMarked: this.marked.has(trace.traceId),
+          mark: (id, isMarked) => this.#mark(id, isMarked),
+        }),
+      String(longest),
+    );
     this.scatter.show(this.traces);
-    this.#drawHead();
+    drawHead(this.head, this.filters, (key) => this.#sort(key));
     this.more.hidden = !this.cursor;
     const failed = this.traces.filter((trace) => trace.errors).length;
-    fill(this.state, h("b", {}, format.count(this.traces.length)), this.cursor ? " first traces" : " traces",
-      failed > 0 && h("span", { class: "error-text" }, ` · ${format.count(failed)} with errors`));
+    fill(
+      this.state,
+      h("b", {}, format.count(this.traces.length)),
+      this.cursor ? " first traces" : " traces",
+      failed > 0 && h("span", { class: "error-text" }, ` · ${format.count(failed)} with errors`),
+    );
     this.nothing.hidden = this.traces.length > 0;
     this.body.parentElement.hidden = this.traces.length === 0;
     if (!this.traces.length) await welcome(this.nothing, isFiltered(this.filters), this.signal);
-  }
-
-  #drawHead() {
-    const sortable = (key, label) => {
-      const isOn = this.filters.sort === key;
-      const order = isOn ? this.filters.order : null;
-      return h("th", { role: "columnheader", class: key,
-        "aria-sort": order ? (order === "asc" ? "ascending" : "descending") : "none" },
-      h("button", { type: "button", on: { click: () => this.#sort(key) } }, label,
-        h("span", { class: "arrow", "aria-hidden": "true" }, order === "asc" ? " ↑" : order === "desc" ? " ↓" : "")));
-    };
-    const focused = document.activeElement?.closest("th")?.className;
-    fill(this.head, h("th", { role: "columnheader", class: "mark" }, h("span", { class: "visually-hidden" }, "Marked")),
-      sortable("start", "Start"), h("th", { role: "columnheader", class: "root" }, "Operation"),
-      sortable("duration", "Duration"), h("th", { role: "columnheader", class: "number spans" }, "Spans"),
-      h("th", { role: "columnheader", class: "number errors" }, "Errors"),
-      h("th", { role: "columnheader", class: "services" }, "Other services"),
-      h("th", { role: "columnheader", class: "agents" }, "Agents"));
-    if (focused) this.head.querySelector(`th.${focused} button`)?.focus();
   }
 
   #sort(key) {
@@ -179,10 +190,20 @@ class TraceList {
   }
 
   #drawTail(state, waiting) {
-    const words = { connecting: "Connecting", live: "Live", paused: "Paused", broken: "Reconnecting", asleep: "Asleep" };
-    fill(this.tailButton, h("span", { class: "pulse", "aria-hidden": "true" }), words[state],
+    const words = {
+      connecting: "Connecting",
+      live: "Live",
+      paused: "Paused",
+      broken: "Reconnecting",
+      asleep: "Asleep",
+    };
+    fill(
+      this.tailButton,
+      h("span", { class: "pulse", "aria-hidden": "true" }),
+      words[state],
       state === "paused" && waiting > 0 && h("span", { class: "waiting" }, ` · ${format.count(waiting)} new`),
-      h("kbd", { "aria-hidden": "true" }, "p"));
+      h("kbd", { "aria-hidden": "true" }, "p"),
+    );
     this.tailButton.dataset.state = state;
     this.tailButton.setAttribute("aria-pressed", String(state === "paused"));
     this.tailButton.title = state === "paused" ? "Go on with new traces (p)" : "Keep new traces back (p)";
@@ -205,8 +226,14 @@ class TraceList {
 
   #choose(range) {
     const nanoseconds = (milliseconds) => `${Math.round(milliseconds)}000000`;
-    const filters = { ...this.filters, last: "", start: nanoseconds(range.from), end: nanoseconds(range.to),
-      min: `${Math.floor(range.min / 1000)}us`, max: `${Math.ceil(range.max / 1000)}us` };
+    const filters = {
+      ...this.filters,
+      last: "",
+      start: nanoseconds(range.from),
+      end: nanoseconds(range.to),
+      min: `${Math.floor(range.min / 1000)}us`,
+      max: `${Math.ceil(range.max / 1000)}us`,
+    };
     this.form.set(filters);
     this.change(filters);
   }
@@ -226,23 +253,10 @@ class TraceList {
     await attempt(this.signal, () => this.load());
   }
 
-  #bindKeys() {
-    const focusedRow = () => document.activeElement?.closest("tr");
-    bind("Trace list", [
-      ...rowKeys(() => [...this.body.querySelectorAll(".trace-link")], "trace"),
-      { keys: ["/"], does: "filter by attribute", act: () => this.form.focus() },
-      { keys: ["s"], does: "sort by start or duration", act: () =>
-        this.change({ ...this.filters, sort: this.filters.sort === "start" ? "duration" : "start" }) },
-      { keys: ["r"], does: "reverse the order", act: () =>
-        this.change({ ...this.filters, order: this.filters.order === "asc" ? "desc" : "asc" }) },
-      { keys: ["p"], does: "pause the live tail, go on", act: () => this.tail?.toggle() },
-      { keys: ["x"], does: "mark for comparison", act: () => focusedRow()?.querySelector("input")?.click() },
-      { keys: ["c"], does: "compare the two marked", act: () => this.compareLink.click() },
-      { keys: ["Escape"], does: "leave a field", act: () => document.activeElement?.blur?.() },
-    ], this.signal);
-    this.body.addEventListener("focusin", (event) => this.scatter.mark(event.target.closest("tr")?.dataset.trace ?? null));
-    this.body.addEventListener("pointerover", (event) =>
-      this.scatter.mark(event.target.closest("tr")?.dataset.trace ?? null));
+  #listen() {
+    const mark = (event) => this.scatter.mark(event.target.closest("tr")?.dataset.trace ?? null);
+    this.body.addEventListener("focusin", mark);
+    this.body.addEventListener("pointerover", mark);
     this.body.addEventListener("click", (event) => {
       if (event.target.closest("a, input")) return;
       const link = event.target.closest("tr")?.querySelector(".trace-link");

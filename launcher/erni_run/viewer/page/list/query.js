@@ -19,8 +19,15 @@ const SECONDS = { m: 60, h: 3600, d: 86400 };
 const PLAIN = /** @type {const} */ (["service", "operation", "status", "min", "max", "last", "start", "end"]);
 
 /** The choices of how far back, by their value in the address. */
-export const SPANS_OF_TIME = { "": "Any time", "5m": "Last 5 min", "15m": "Last 15 min", "1h": "Last hour",
-  "6h": "Last 6 h", "1d": "Last day", "7d": "Last 7 days" };
+export const SPANS_OF_TIME = {
+  "": "Any time",
+  "5m": "Last 5 min",
+  "15m": "Last 15 min",
+  "1h": "Last hour",
+  "6h": "Last 6 h",
+  "1d": "Last day",
+  "7d": "Last 7 days",
+};
 
 /** @returns {Filters} of the page's address */
 export function fromAddress(/** @type {URLSearchParams} */ query) {

@@ -12,30 +12,59 @@ const MOST_SERVICES = 4;
  */
 export function traceRow(trace, around) {
   const duration = Number(trace.duration);
-  return h("tr", { role: "row", class: trace.errors ? "has-errors" : null, "data-trace": trace.traceId },
-    h("td", { role: "cell", class: "mark" }, h("input", { type: "checkbox", checked: around.isMarked,
-      "aria-label": "Mark for comparison", title: "Mark for comparison (x)", tabindex: "-1",
-      on: { change: (event) => around.mark(trace.traceId, event.target.checked) } })),
+  return h(
+    "tr",
+    { role: "row", class: trace.errors ? "has-errors" : null, "data-trace": trace.traceId },
+    h(
+      "td",
+      { role: "cell", class: "mark" },
+      h("input", {
+        type: "checkbox",
+        checked: around.isMarked,
+        "aria-label": "Mark for comparison",
+        title: "Mark for comparison (x)",
+        tabindex: "-1",
+        on: { change: (event) => around.mark(trace.traceId, event.target.checked) },
+      }),
+    ),
     h("td", { role: "cell", class: "start", title: format.moment(trace.start) }, startText(trace.start)),
     h("td", { role: "cell", class: "root" }, rootLink(trace)),
-    h("td", { role: "cell", class: "duration" }, h("span", { class: "number" }, format.duration(duration)),
-      h("span", { class: "meter", "aria-hidden": "true" },
-        h("span", { css: { width: `${Math.max(0.5, (100 * duration) / around.longest)}%` } }))),
+    h(
+      "td",
+      { role: "cell", class: "duration" },
+      h("span", { class: "number" }, format.duration(duration)),
+      h(
+        "span",
+        { class: "meter", "aria-hidden": "true" },
+        h("span", { css: { width: `${Math.max(0.5, (100 * duration) / around.longest)}%` } }),
+      ),
+    ),
     h("td", { role: "cell", class: "number spans" }, format.count(trace.spans), h("span", { class: "unit" }, " spans")),
-    h("td", { role: "cell", class: "number errors" }, trace.errors > 0 && h("span", { class: "badge error",
-      title: format.counted(trace.errors, "span with an error", "spans with an error") },
-    format.counted(trace.errors, "error"))),
+    h(
+      "td",
+      { role: "cell", class: "number errors" },
+      trace.errors > 0 &&
+        h(
+          "span",
+          { class: "badge error", title: format.counted(trace.errors, "span with an error", "spans with an error") },
+          format.counted(trace.errors, "error"),
+        ),
+    ),
     h("td", { role: "cell", class: "services" }, services(trace)),
-    h("td", { role: "cell", class: "agents" }, agents(trace.agents)));
+    h("td", { role: "cell", class: "agents" }, agents(trace.agents)),
+  );
 }
 
 function rootLink(trace) {
-  return h("a", { class: "trace-link", href: `/trace/${trace.traceId}` },
+  return h(
+    "a",
+    { class: "trace-link", href: `/trace/${trace.traceId}` },
     paint(h("span", { class: "dot", "aria-hidden": "true" }), trace.root.service),
     h("span", { class: "operation" }, trace.root.name || "(no name)"),
     h("span", { class: "service" }, trace.root.service),
-    !trace.complete && h("span", { class: "badge", title: "Its root span, or a parent of some span, has not arrived" },
-      "incomplete"));
+    !trace.complete &&
+      h("span", { class: "badge", title: "Its root span, or a parent of some span, has not arrived" }, "incomplete"),
+  );
 }
 
 function startText(start) {
@@ -45,10 +74,24 @@ function startText(start) {
 
 function services(trace) {
   const others = trace.services.filter((service) => service.name !== trace.root.service);
-  return [...others.slice(0, MOST_SERVICES).map((service) => paint(h("span", {
-    class: service.errors ? "service-tag has-errors" : "service-tag", title: format.counted(service.spans, "span"),
-  }, service.name), service.name)),
-  others.length > MOST_SERVICES && h("span", { class: "faint" }, `+${others.length - MOST_SERVICES}`)];
+  return [
+    ...others
+      .slice(0, MOST_SERVICES)
+      .map((service) =>
+        paint(
+          h(
+            "span",
+            {
+              class: service.errors ? "service-tag has-errors" : "service-tag",
+              title: format.counted(service.spans, "span"),
+            },
+            service.name,
+          ),
+          service.name,
+        ),
+      ),
+    others.length > MOST_SERVICES && h("span", { class: "faint" }, `+${others.length - MOST_SERVICES}`),
+  ];
 }
 
 function agents(names) {

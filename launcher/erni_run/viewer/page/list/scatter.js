@@ -36,8 +36,11 @@ export class Scatter {
 
   /** @param {import("/page/api.js").Summary[]} traces */
   show(traces) {
-    this.points = traces.map((trace) => ({ trace, x: format.milliseconds(trace.start),
-      y: Math.max(1000, Number(trace.duration)) }));
+    this.points = traces.map((trace) => ({
+      trace,
+      x: format.milliseconds(trace.start),
+      y: Math.max(1000, Number(trace.duration)),
+    }));
     this.#draw();
   }
 
@@ -56,26 +59,45 @@ export class Scatter {
     this.scale = scales(this.points, width);
     this.picture.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.picture.setAttribute("width", String(width));
-    this.picture.setAttribute("aria-label",
-      `Duration over time of ${format.counted(this.points.length, "trace")}; the table below has the same ones`);
-    fill(this.picture, this.#axes(width), this.points.toSorted((a, b) => a.trace.errors - b.trace.errors)
-      .map((point) => this.#dot(point)), svg("rect", { class: "brush", visibility: "hidden" }));
+    this.picture.setAttribute(
+      "aria-label",
+      `Duration over time of ${format.counted(this.points.length, "trace")}; the table below has the same ones`,
+    );
+    fill(
+      this.picture,
+      this.#axes(width),
+      this.points.toSorted((a, b) => a.trace.errors - b.trace.errors).map((point) => this.#dot(point)),
+      svg("rect", { class: "brush", visibility: "hidden" }),
+    );
   }
 
   #axes(width) {
     const { scale } = this;
-    return svg("g", { class: "axes", "aria-hidden": "true" },
+    return svg(
+      "g",
+      { class: "axes", "aria-hidden": "true" },
       decades(scale.min, scale.max).map((value) => [
         svg("line", { x1: EDGE.left, x2: width - EDGE.right, y1: scale.y(value), y2: scale.y(value) }),
-        svg("text", { x: EDGE.left - 8, y: scale.y(value) + 4, "text-anchor": "end" }, format.duration(value))]),
+        svg("text", { x: EDGE.left - 8, y: scale.y(value) + 4, "text-anchor": "end" }, format.duration(value)),
+      ]),
       clockTicks(scale.from, scale.to, Math.max(2, Math.floor(width / 140))).map((tick) =>
-        svg("text", { x: scale.x(tick.at), y: HEIGHT - 5, "text-anchor": "middle" }, tick.label)));
+        svg("text", { x: scale.x(tick.at), y: HEIGHT - 5, "text-anchor": "middle" }, tick.label),
+      ),
+    );
   }
 
   #dot({ trace, x, y }) {
     const radius = 3 + Math.min(3, Math.log10(Math.max(1, trace.spans)));
-    return paint(svg("circle", { class: trace.errors ? "dot error" : "dot", cx: this.scale.x(x), cy: this.scale.y(y),
-      r: radius.toFixed(1), "data-trace": trace.traceId }), trace.root.service);
+    return paint(
+      svg("circle", {
+        class: trace.errors ? "dot error" : "dot",
+        cx: this.scale.x(x),
+        cy: this.scale.y(y),
+        r: radius.toFixed(1),
+        "data-trace": trace.traceId,
+      }),
+      trace.root.service,
+    );
   }
 
   #listen() {
@@ -94,7 +116,10 @@ export class Scatter {
       this.#point(this.#nearest(at(event)));
     });
     this.picture.addEventListener("pointerleave", () => this.#point(null));
-    this.picture.addEventListener("pointercancel", () => { from = null; this.#drawBrush(null, null); });
+    this.picture.addEventListener("pointercancel", () => {
+      from = null;
+      this.#drawBrush(null, null);
+    });
     this.picture.addEventListener("pointerup", (event) => {
       const [start, end] = [from, at(event)];
       from = null;
@@ -112,7 +137,12 @@ export class Scatter {
     const { scale } = this;
     const [left, right] = [start.x, end.x].sort((a, b) => a - b);
     const [top, bottom] = [start.y, end.y].sort((a, b) => a - b);
-    this.on.choose({ from: scale.time(left), to: scale.time(right), min: scale.length(bottom), max: scale.length(top) });
+    this.on.choose({
+      from: scale.time(left),
+      to: scale.time(right),
+      min: scale.length(bottom),
+      max: scale.length(top),
+    });
   }
 
   #drawBrush(start, end) {
@@ -141,9 +171,14 @@ export class Scatter {
     this.mark(point?.trace.traceId ?? null);
     this.on.hover(point?.trace.traceId ?? null);
     if (!point) return;
-    fill(this.tip, h("b", {}, format.duration(point.y)), ` ${point.trace.root.name}`,
-      h("br"), `${format.clock(point.trace.start)} · ${format.counted(point.trace.spans, "span")}`,
-      point.trace.errors > 0 && h("span", { class: "error-text" }, ` · ${format.counted(point.trace.errors, "error")}`));
+    fill(
+      this.tip,
+      h("b", {}, format.duration(point.y)),
+      ` ${point.trace.root.name}`,
+      h("br"),
+      `${format.clock(point.trace.start)} · ${format.counted(point.trace.spans, "span")}`,
+      point.trace.errors > 0 && h("span", { class: "error-text" }, ` · ${format.counted(point.trace.errors, "error")}`),
+    );
     const left = Math.min(this.scale.x(point.x) + 12, this.element.clientWidth - 260);
     this.tip.style.setProperty("left", `${Math.max(0, left)}px`);
     this.tip.style.setProperty("top", `${Math.min(this.scale.y(point.y) + 8, HEIGHT - 30)}px`);
@@ -158,7 +193,10 @@ function scales(points, width) {
   const [low, high] = [Math.log10(Math.min(...ys) / 1.5), Math.log10(Math.max(...ys) * 1.5)];
   const [inner, tall] = [width - EDGE.left - EDGE.right, HEIGHT - EDGE.top - EDGE.bottom];
   return {
-    from, to, min: 10 ** low, max: 10 ** high,
+    from,
+    to,
+    min: 10 ** low,
+    max: 10 ** high,
     x: (time) => EDGE.left + ((time - from) / (to - from)) * inner,
     y: (length) => EDGE.top + (1 - (Math.log10(length) - low) / (high - low)) * tall,
     time: (x) => from + ((x - EDGE.left) / inner) * (to - from),

@@ -20,8 +20,14 @@ export class Tail {
     this.timer = 0;
     /** @type {TailState} */
     this.connection = "connecting";
-    listen({ trace: (summary) => this.#heard(summary), cleared: () => on.cleared(),
-      state: (state) => this.#connected(state) }, signal);
+    listen(
+      {
+        trace: (summary) => this.#heard(summary),
+        cleared: () => on.cleared(),
+        state: (state) => this.#connected(state),
+      },
+      signal,
+    );
     signal.addEventListener("abort", () => clearTimeout(this.timer));
   }
 

@@ -14,9 +14,19 @@ export async function welcome(place, isFiltered, signal) {
     return;
   }
   const about = await api.get("about", {}, signal);
-  fill(place, h("h2", {}, "No traces yet"),
+  fill(
+    place,
+    h("h2", {}, "No traces yet"),
     h("p", {}, "Start your application with erni-run, and what it does appears here:"),
     h("pre", {}, "erni-run uvicorn agency.main:app"),
-    h("p", { class: "faint" }, "Anything that speaks OTLP is welcome: gRPC at ", h("code", {}, String(about.grpc)),
-      ", HTTP at ", h("code", {}, String(about.http)), "."));
+    h(
+      "p",
+      { class: "faint" },
+      "Anything that speaks OTLP is welcome: gRPC at ",
+      h("code", {}, String(about.grpc)),
+      ", HTTP at ",
+      h("code", {}, String(about.http)),
+      ".",
+    ),
+  );
 }

@@ -8,9 +8,17 @@
 export function readAddress(query, duration) {
   const match = (query.get("window") ?? "").match(/^(\d+)-(\d+)$/);
   const [from, to] = match ? [Number(match[1]), Math.min(Number(match[2]), duration)] : [0, duration];
-  return { words: query.get("q") ?? "", ...(from < to ? { from, to } : { from: 0, to: duration }),
-    showing: { closed: new Set(), opened: new Set(), folds: query.get("folds") !== "0", logs: query.get("logs") === "1",
-      critical: query.get("critical") !== "0" } };
+  return {
+    words: query.get("q") ?? "",
+    ...(from < to ? { from, to } : { from: 0, to: duration }),
+    showing: {
+      closed: new Set(),
+      opened: new Set(),
+      folds: query.get("folds") !== "0",
+      logs: query.get("logs") === "1",
+      critical: query.get("critical") !== "0",
+    },
+  };
 }
 
 /**

@@ -13,17 +13,35 @@ const LONG = 1200; // characters; longer values are cut until asked for
 export function attributeTable(attributes, { isSearchable = true } = {}) {
   const keys = Object.keys(attributes).sort();
   if (!keys.length) return h("p", { class: "faint" }, "None.");
-  return h("dl", { class: "attributes" }, keys.map((key) => h("div", {},
-    h("dt", {}, key), h("dd", {}, value(attributes[key]), tools(key, attributes[key], isSearchable)))));
+  return h(
+    "dl",
+    { class: "attributes" },
+    keys.map((key) =>
+      h("div", {}, h("dt", {}, key), h("dd", {}, value(attributes[key]), tools(key, attributes[key], isSearchable))),
+    ),
+  );
 }
 
 function tools(key, content, isSearchable) {
   const plain = plainText(content);
-  return h("span", { class: "tools" },
-    isSearchable && plain.length < 200 && typeof content !== "object" && h("a", {
-      href: listAddress({ attribute: `${key}=${plain}` }), title: "All traces with this value" }, "find"),
-    h("button", { type: "button", class: "quiet", "aria-label": `Copy the value of ${key}`,
-      on: { click: () => copy(plain, "Value") } }, "copy"));
+  return h(
+    "span",
+    { class: "tools" },
+    isSearchable &&
+      plain.length < 200 &&
+      typeof content !== "object" &&
+      h("a", { href: listAddress({ attribute: `${key}=${plain}` }), title: "All traces with this value" }, "find"),
+    h(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        "aria-label": `Copy the value of ${key}`,
+        on: { click: () => copy(plain, "Value") },
+      },
+      "copy",
+    ),
+  );
 }
 
 function value(content) {
@@ -31,10 +49,20 @@ function value(content) {
   const kind = content === null ? "null" : typeof content;
   if (text.length <= LONG) return h("span", { class: `value ${kind}` }, text);
   const shown = h("span", { class: `value ${kind}` }, `${text.slice(0, LONG)}…`);
-  const more = h("button", { type: "button", class: "quiet", on: { click: () => {
-    shown.textContent = text;
-    more.remove();
-  } } }, `Show all ${text.length} characters`);
+  const more = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      on: {
+        click: () => {
+          shown.textContent = text;
+          more.remove();
+        },
+      },
+    },
+    `Show all ${text.length} characters`,
+  );
   return [shown, " ", more];
 }
 

@@ -63,9 +63,16 @@ export function drawRuler(axis, ruler, lines) {
   const most = Math.max(2, Math.floor(ruler.clientWidth / 110));
   const ticks = durationTicks(axis.from, axis.to, most);
   const at = (tick) => ({ left: `${(axis.place(tick) * 100).toFixed(3)}%` });
-  fill(ruler, ticks.filter((tick) => axis.place(tick) < 0.96).map((tick) =>
-    h("span", { class: "tick", css: at(tick) }, format.duration(tick))));
-  fill(lines, ticks.map((tick) => h("span", { css: at(tick) })));
+  fill(
+    ruler,
+    ticks
+      .filter((tick) => axis.place(tick) < 0.96)
+      .map((tick) => h("span", { class: "tick", css: at(tick) }, format.duration(tick))),
+  );
+  fill(
+    lines,
+    ticks.map((tick) => h("span", { css: at(tick) })),
+  );
 }
 
 /** Drags over an element become windows of time, a double click the whole.

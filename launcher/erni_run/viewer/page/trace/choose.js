@@ -25,17 +25,47 @@ function open(summary, others, resolve, signal) {
     dialog.remove();
   };
   const field = h("input", { placeholder: "or paste a trace id", "aria-label": "Trace id", spellcheck: "false" });
-  fill(dialog, h("h2", { id: "choose-title" }, "Compare with"),
-    h("p", { class: "faint" }, others.length ? `The latest of ${summary.root.name}:` : "No other trace of this operation yet."),
-    h("ul", {}, others.map((trace) => h("li", {}, h("button", { type: "button", on: { click: () => close(trace.traceId) } },
-      h("time", {}, format.moment(trace.start)), h("b", {}, format.duration(Number(trace.duration))),
-      trace.errors > 0 && h("span", { class: "badge error" }, format.counted(trace.errors, "error")))))),
-    h("form", { method: "dialog", on: { submit: (event) => {
-      event.preventDefault();
-      close(field.value.trim().toLowerCase());
-    } } }, field,
+  fill(
+    dialog,
+    h("h2", { id: "choose-title" }, "Compare with"),
+    h(
+      "p",
+      { class: "faint" },
+      others.length ? `The latest of ${summary.root.name}:` : "No other trace of this operation yet.",
+    ),
+    h(
+      "ul",
+      {},
+      others.map((trace) =>
+        h(
+          "li",
+          {},
+          h(
+            "button",
+            { type: "button", on: { click: () => close(trace.traceId) } },
+            h("time", {}, format.moment(trace.start)),
+            h("b", {}, format.duration(Number(trace.duration))),
+            trace.errors > 0 && h("span", { class: "badge error" }, format.counted(trace.errors, "error")),
+          ),
+        ),
+      ),
+    ),
+    h(
+      "form",
+      {
+        method: "dialog",
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            close(field.value.trim().toLowerCase());
+          },
+        },
+      },
+      field,
       h("button", { type: "submit" }, "Compare"),
-      h("button", { type: "button", class: "quiet", on: { click: () => close("") } }, "Cancel")));
+      h("button", { type: "button", class: "quiet", on: { click: () => close("") } }, "Cancel"),
+    ),
+  );
   dialog.addEventListener("cancel", () => close(""));
   signal.addEventListener("abort", () => close(""));
   document.body.append(dialog);

@@ -42,6 +42,9 @@ function walkBack(span, end) {
 }
 
 /** Nanoseconds of the span's own work on the critical path. */
-export function criticalTime(/** @type {CriticalPath} */ path, /** @type {import("/page/trace/model.js").Span} */ span) {
+export function criticalTime(
+  /** @type {CriticalPath} */ path,
+  /** @type {import("/page/trace/model.js").Span} */ span,
+) {
   return (path.get(span) ?? []).reduce((sum, section) => sum + section.to - section.from, 0);
 }

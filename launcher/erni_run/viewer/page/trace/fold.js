@@ -50,7 +50,12 @@ function fold(spans) {
     verbs.set(verb, (verbs.get(verb) ?? 0) + 1);
   }
   const listed = [...verbs].map(([verb, times]) => (times > 1 ? `${verb} ×${times}` : verb)).join(", ");
-  return { id: `fold-${spans[0].id}`, spans, title: names.size === 1 ? spans[0].raw.name : storeOf(spans[0]),
-    detail: names.size === 1 ? "" : listed, total: spans.reduce((sum, span) => sum + span.duration, 0),
-    longest: Math.max(...spans.map((span) => span.duration)) };
+  return {
+    id: `fold-${spans[0].id}`,
+    spans,
+    title: names.size === 1 ? spans[0].raw.name : storeOf(spans[0]),
+    detail: names.size === 1 ? "" : listed,
+    total: spans.reduce((sum, span) => sum + span.duration, 0),
+    longest: spans.reduce((most, span) => Math.max(most, span.duration), 0),
+  };
 }

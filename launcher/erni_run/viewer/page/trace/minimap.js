@@ -21,8 +21,17 @@ export class Minimap {
     this.frame = 0;
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.window = h("span", { class: "window" });
-    this.element = h("div", { class: "minimap", role: "img", title: "Drag to look closer, double click for all of it",
-      "aria-label": "The whole trace. Keys + and − zoom, 0 shows all of it." }, this.canvas, this.window);
+    this.element = h(
+      "div",
+      {
+        class: "minimap",
+        role: "img",
+        title: "Drag to look closer, double click for all of it",
+        "aria-label": "The whole trace. Keys + and − zoom, 0 shows all of it.",
+      },
+      this.canvas,
+      this.window,
+    );
     dragToLook(this.element, (share) => share * trace.duration, axis);
     const observer = new ResizeObserver(() => this.draw());
     observer.observe(this.element);
@@ -64,8 +73,12 @@ export class Minimap {
     const paint = (span, colour, extra = 0) => {
       context.fillStyle = colour;
       const left = (span.start / duration) * width;
-      context.fillRect(left, 2 + span.order * row - extra / 2, Math.max(1 + extra, (span.duration / duration) * width),
-        thickness + extra);
+      context.fillRect(
+        left,
+        2 + span.order * row - extra / 2,
+        Math.max(1 + extra, (span.duration / duration) * width),
+        thickness + extra,
+      );
     };
     for (const span of spans) {
       const { service } = span.raw;

@@ -46,26 +46,52 @@ import { roleOf } from "/page/trace/roles.js";
  * @returns {Trace}
  */
 export function readTrace(raw) {
-  const start = raw.spans.map((span) => BigInt(span.start)).reduce((a, b) => (a < b ? a : b), BigInt(raw.summary.start));
+  const start = raw.spans
+    .map((span) => BigInt(span.start))
+    .reduce((a, b) => (a < b ? a : b), BigInt(raw.summary.start));
   const unordered = raw.spans.map((span) => readSpan(span, start));
   const byId = new Map(unordered.map((span) => [span.id, span]));
   const roots = link(unordered, byId);
   const spans = number(roots);
   for (const span of spans.toReversed()) sumUp(span);
   const logs = readLogs(raw.logs, byId, roots, start);
-  return { id: raw.traceId, summary: raw.summary, start: String(start), spans, byId, roots, logs,
-    resources: raw.resources, duration: Math.max(1, ...[0], spans.reduce((end, span) => Math.max(end, span.end), 0)) };
+  return {
+    id: raw.traceId,
+    summary: raw.summary,
+    start: String(start),
+    spans,
+    byId,
+    roots,
+    logs,
+    resources: raw.resources,
+    duration: spans.reduce((end, span) => Math.max(end, span.end), 1),
+  };
 }
 
 function readSpan(raw, start) {
   const from = Number(BigInt(raw.start) - start);
   const duration = Math.max(0, Number(raw.duration));
-  return { id: raw.spanId, raw, parent: null, children: [], logs: [], start: from, end: from + duration, duration,
-    depth: 0, order: 0, last: 0, self: duration, isError: raw.status.code === "error", errorsBelow: 0,
-    role: roleOf(raw), isOrphan: false };
+  return {
+    id: raw.spanId,
+    raw,
+    parent: null,
+    children: [],
+    logs: [],
+    start: from,
+    end: from + duration,
+    duration,
+    depth: 0,
+    order: 0,
+    last: 0,
+    self: duration,
+    isError: raw.status.code === "error",
+    errorsBelow: 0,
+    role: roleOf(raw),
+    isOrphan: false,
+  };
 }
 
-/** Links children to parents, and returns the roots. Of spans whose parents lead back to themselves the first is one. */
+/** Links children to parents. Returns the roots; of spans whose parents lead back to themselves the first is one. */
 function link(spans, byId) {
   const sorted = spans.toSorted((a, b) => a.start - b.start || b.duration - a.duration);
   for (const span of sorted) {
@@ -128,8 +154,11 @@ function covered(span) {
 }
 
 function readLogs(raws, byId, roots, start) {
-  const logs = raws.map((raw) => ({ raw, time: Number(BigInt(raw.time) - start),
-    span: (raw.spanId && byId.get(raw.spanId)) || roots[0] || null }));
+  const logs = raws.map((raw) => ({
+    raw,
+    time: Number(BigInt(raw.time) - start),
+    span: (raw.spanId && byId.get(raw.spanId)) || roots[0] || null,
+  }));
   logs.sort((a, b) => a.time - b.time);
   for (const log of logs) log.span?.logs.push(log);
   return logs;

@@ -14,19 +14,42 @@ import { answerOf, detailOf, errorText, titleOf } from "/page/trace/roles.js";
 export function pointers(trace, critical, select) {
   const failed = origin(trace);
   const slow = slowest(critical);
-  return h("section", { class: "pointers", "aria-label": "Where to look first" },
-    failed && pointer("error", failed.isError && trace.summary.errors > 1 ? "First failure" : "Failure", failed,
-      reason(failed), select),
-    slow && pointer("slow", "Most time", slow.span,
-      `${format.duration(slow.time)} of its own on the critical path, ${format.percent(slow.time / trace.duration)}`, select));
+  return h(
+    "section",
+    { class: "pointers", "aria-label": "Where to look first" },
+    failed &&
+      pointer(
+        "error",
+        failed.isError && trace.summary.errors > 1 ? "First failure" : "Failure",
+        failed,
+        reason(failed),
+        select,
+      ),
+    slow &&
+      pointer(
+        "slow",
+        "Most time",
+        slow.span,
+        `${format.duration(slow.time)} of its own on the critical path, ${format.percent(slow.time / trace.duration)}`,
+        select,
+      ),
+  );
 }
 
 function pointer(kind, label, span, why, select) {
-  return h("button", { type: "button", class: `pointer ${kind}`, "data-span": span.id, on: { click: () => select(span) } },
+  return h(
+    "button",
+    { type: "button", class: `pointer ${kind}`, "data-span": span.id, on: { click: () => select(span) } },
     h("span", { class: "pointer-label" }, label),
-    h("span", { class: "pointer-span" }, paint(h("span", { class: "dot", "aria-hidden": "true" }), span.raw.service),
-      titleOf(span), h("span", { class: "detail" }, ` ${detailOf(span)}`)),
-    h("span", { class: "pointer-why" }, why));
+    h(
+      "span",
+      { class: "pointer-span" },
+      paint(h("span", { class: "dot", "aria-hidden": "true" }), span.raw.service),
+      titleOf(span),
+      h("span", { class: "detail" }, ` ${detailOf(span)}`),
+    ),
+    h("span", { class: "pointer-why" }, why),
+  );
 }
 
 /** What the span says of its error, else what the next one above says, else how it was answered. */
@@ -36,7 +59,7 @@ function reason(span) {
 }
 
 /** The first error that no error below it explains; null if there are none. */
-export function origin(/** @type {import("/page/trace/model.js").Trace} */ trace) {
+function origin(/** @type {import("/page/trace/model.js").Trace} */ trace) {
   const causes = trace.spans.filter((span) => span.isError && span.errorsBelow === 0);
   return causes.reduce((first, span) => (!first || span.end < first.end ? span : first), null);
 }

@@ -6,8 +6,16 @@
 /** @typedef {"" | "handoff" | "agent" | "model" | "tool" | "workflow"} Role */
 
 const HANDOFF = "agent_handoff.";
-const BY_OPERATION = { invoke_agent: "agent", create_agent: "agent", chat: "model", generate_content: "model",
-  text_completion: "model", embeddings: "model", execute_tool: "tool", invoke_workflow: "workflow" };
+const BY_OPERATION = {
+  invoke_agent: "agent",
+  create_agent: "agent",
+  chat: "model",
+  generate_content: "model",
+  text_completion: "model",
+  embeddings: "model",
+  execute_tool: "tool",
+  invoke_workflow: "workflow",
+};
 const STATUS = ["http.response.status_code", "http.status_code", "rpc.grpc.status_code"];
 const URLS = ["url.full", "http.url"];
 const PATHS = ["url.path", "http.target", "http.route"];
@@ -18,7 +26,8 @@ const STORES = ["db.system.name", "db.system"];
 export function roleOf(/** @type {import("/page/api.js").RawSpan} */ raw) {
   if (raw.name.startsWith(HANDOFF)) return "handoff";
   const operation = raw.attributes["gen_ai.operation.name"] ?? raw.name.split(" ")[0];
-  if (raw.attributes["gen_ai.operation.name"] || operation === "invoke_agent") return BY_OPERATION[operation] ?? "model";
+  if (raw.attributes["gen_ai.operation.name"] || operation === "invoke_agent")
+    return BY_OPERATION[operation] ?? "model";
   return "";
 }
 
@@ -85,7 +94,8 @@ export function answerOf(/** @type {import("/page/trace/model.js").Span} */ span
 
 function pathOf(raw) {
   const url = first(raw, URLS);
-  if (url === undefined) return raw.name.includes(String(first(raw, PATHS) ?? "")) ? "" : String(first(raw, PATHS) ?? "");
+  if (url === undefined)
+    return raw.name.includes(String(first(raw, PATHS) ?? "")) ? "" : String(first(raw, PATHS) ?? "");
   try {
     return new URL(String(url)).pathname;
   } catch {

@@ -32,9 +32,24 @@ export function createRow() {
     track: h("div", { class: "track" }),
   };
   const { guides, twisty, mark, title, detail, badge, duration, self, track } = parts;
-  const row = h("div", { class: "row", role: "row" },
-    h("div", { class: "cell name", role: "gridcell" }, guides, twisty, h("span", { class: "swatch" }), mark, title, badge,
-      detail), duration, self, h("div", { class: "cell time", role: "gridcell" }, track));
+  const row = h(
+    "div",
+    { class: "row", role: "row" },
+    h(
+      "div",
+      { class: "cell name", role: "gridcell" },
+      guides,
+      twisty,
+      h("span", { class: "swatch" }),
+      mark,
+      title,
+      badge,
+      detail,
+    ),
+    duration,
+    self,
+    h("div", { class: "cell time", role: "gridcell" }, track),
+  );
   return Object.assign(row, { parts });
 }
 
@@ -68,8 +83,15 @@ function drawTwisty(element, isOpen) {
 function drawSpan(element, { span, isOpen }, drawing) {
   const { parts } = element;
   const isHit = drawing.isSearching && drawing.isHit(span);
-  classes(element, { span: true, error: span.isError, selected: span.id === drawing.selected, hit: isHit,
-    dimmed: drawing.isSearching && !isHit, [`role-${span.role}`]: span.role, orphan: span.isOrphan });
+  classes(element, {
+    span: true,
+    error: span.isError,
+    selected: span.id === drawing.selected,
+    hit: isHit,
+    dimmed: drawing.isSearching && !isHit,
+    [`role-${span.role}`]: span.role,
+    orphan: span.isOrphan,
+  });
   element.setAttribute("aria-selected", String(span.id === drawing.selected));
   paint(element, span.raw.service);
   parts.mark.textContent = MARKS[span.role] ?? "";
@@ -87,8 +109,14 @@ function drawBadge(badge, span, isOpen) {
   const hidden = isOpen === false ? span.last - span.order : 0;
   const errors = isOpen === false ? span.errorsBelow : 0;
   badge.className = span.isError || errors ? "badge error" : "badge";
-  badge.textContent = [span.isError && "error", hidden > 0 && `+${format.count(hidden)}`,
-    errors > 0 && format.counted(errors, "error"), span.isOrphan && "parent missing"].filter(Boolean).join(" ");
+  badge.textContent = [
+    span.isError && "error",
+    hidden > 0 && `+${format.count(hidden)}`,
+    errors > 0 && format.counted(errors, "error"),
+    span.isOrphan && "parent missing",
+  ]
+    .filter(Boolean)
+    .join(" ");
   badge.hidden = !badge.textContent;
 }
 
@@ -100,8 +128,12 @@ function tokenText(span) {
 function drawFold(element, { fold }, drawing) {
   const { parts } = element;
   const hits = drawing.isSearching ? fold.spans.filter(drawing.isHit).length : 0;
-  classes(element, { fold: true, hit: hits > 0, dimmed: drawing.isSearching && !hits,
-    selected: fold.spans.some((span) => span.id === drawing.selected) });
+  classes(element, {
+    fold: true,
+    hit: hits > 0,
+    dimmed: drawing.isSearching && !hits,
+    selected: fold.spans.some((span) => span.id === drawing.selected),
+  });
   element.setAttribute("aria-selected", "false");
   paint(element, fold.spans[0].raw.service);
   parts.mark.textContent = `${format.count(fold.spans.length)} ×`;
@@ -130,14 +162,18 @@ function foldedBars(fold, drawing) {
 function drawLog(element, log, drawing) {
   const { parts } = element;
   const severity = severityOf(log.raw);
-  classes(element, { log: true, [`severity-${severity}`]: true,
-    dimmed: drawing.isSearching && !(log.span && drawing.isHit(log.span)) });
+  classes(element, {
+    log: true,
+    [`severity-${severity}`]: true,
+    dimmed: drawing.isSearching && !(log.span && drawing.isHit(log.span)),
+  });
   element.setAttribute("aria-selected", "false");
   parts.mark.textContent = severity;
   parts.title.textContent = bodyText(log.raw);
   parts.title.title = "";
-  parts.detail.textContent = Object.entries(log.raw.attributes).map(([key, value]) =>
-    `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`).join("  ");
+  parts.detail.textContent = Object.entries(log.raw.attributes)
+    .map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`)
+    .join("  ");
   parts.badge.hidden = true;
   parts.duration.textContent = "";
   parts.self.textContent = "";
@@ -150,8 +186,15 @@ function sections(span, drawing) {
 }
 
 function ticks(span, drawing) {
-  return span.raw.events.length > 40 ? [] : span.raw.events.map((event) =>
-    point(event.name === "exception" ? "event-tick exception-tick" : "event-tick", timeOfEvent(span, event), drawing));
+  return span.raw.events.length > 40
+    ? []
+    : span.raw.events.map((event) =>
+        point(
+          event.name === "exception" ? "event-tick exception-tick" : "event-tick",
+          timeOfEvent(span, event),
+          drawing,
+        ),
+      );
 }
 
 /** When an event happened, in nanoseconds since the trace began. */

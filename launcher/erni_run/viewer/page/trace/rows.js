@@ -44,9 +44,11 @@ function below(row, showing) {
 /** Rows of siblings and of their parent's log lines, by time. */
 function entries(siblings, logs, depth, showing) {
   const members = showing.folds ? folded(siblings) : siblings;
-  const rows = members.map((member) => ("spans" in member
-    ? { type: "fold", depth, fold: member, isOpen: showing.opened.has(member.id) }
-    : spanRow(member, depth, showing)));
+  const rows = members.map((member) =>
+    "spans" in member
+      ? { type: "fold", depth, fold: member, isOpen: showing.opened.has(member.id) }
+      : spanRow(member, depth, showing),
+  );
   if (!logs.length) return rows;
   return [...rows, ...logs.map((log) => ({ type: "log", depth, log }))].sort((a, b) => timeOf(a) - timeOf(b));
 }

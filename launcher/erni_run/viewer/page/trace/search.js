@@ -20,19 +20,33 @@ export class Search {
   find(text) {
     this.words = text.trim();
     const words = this.words.toLowerCase().split(/\s+/).filter(Boolean);
-    this.hits = new Set(words.length === 0 ? [] : this.trace.spans.filter((span) => {
-      const haystack = this.#text(span);
-      return words.every((word) => haystack.includes(word));
-    }));
+    this.hits = new Set(
+      words.length === 0
+        ? []
+        : this.trace.spans.filter((span) => {
+            const haystack = this.#text(span);
+            return words.every((word) => haystack.includes(word));
+          }),
+    );
   }
 
   #text(span) {
     let text = this.texts.get(span);
     if (text === undefined) {
       const { raw } = span;
-      text = [raw.name, raw.service, raw.kind, raw.spanId, raw.scope.name, raw.status.message, ...pairs(raw.attributes),
+      text = [
+        raw.name,
+        raw.service,
+        raw.kind,
+        raw.spanId,
+        raw.scope.name,
+        raw.status.message,
+        ...pairs(raw.attributes),
         ...raw.events.flatMap((event) => [event.name, ...pairs(event.attributes)]),
-        ...span.logs.flatMap((log) => [bodyText(log.raw), ...pairs(log.raw.attributes)])].join("\n").toLowerCase();
+        ...span.logs.flatMap((log) => [bodyText(log.raw), ...pairs(log.raw.attributes)]),
+      ]
+        .join("\n")
+        .toLowerCase();
       this.texts.set(span, text);
     }
     return text;
@@ -40,8 +54,9 @@ export class Search {
 }
 
 function pairs(attributes) {
-  return Object.entries(attributes).map(([key, value]) =>
-    `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`);
+  return Object.entries(attributes).map(
+    ([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`,
+  );
 }
 
 /** The member of `spans` after (or before) `current` in the order of the tree, around the end; null if there are none.

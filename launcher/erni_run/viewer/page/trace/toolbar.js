@@ -9,9 +9,17 @@ export class Toolbar {
   /** @param {import("/page/trace/trace.js").TracePage} page */
   constructor(page) {
     this.page = page;
-    this.field = h("input", { type: "search", class: "trace-search", placeholder: "Search in this trace",
-      "aria-label": "Search in this trace", "aria-keyshortcuts": "/", autocomplete: "off", spellcheck: "false",
-      value: page.search.words, on: { input: () => page.find(this.field.value), keydown: (event) => this.#key(event) } });
+    this.field = h("input", {
+      type: "search",
+      class: "trace-search",
+      placeholder: "Search in this trace",
+      "aria-label": "Search in this trace",
+      "aria-keyshortcuts": "/",
+      autocomplete: "off",
+      spellcheck: "false",
+      value: page.search.words,
+      on: { input: () => page.find(this.field.value), keydown: (event) => this.#key(event) },
+    });
     this.found = h("span", { class: "found", "aria-live": "polite" });
     this.tools = h("span", { class: "tool-group" });
     this.element = h("div", { class: "trace-tools" }, this.field, this.found, this.tools);
@@ -21,14 +29,26 @@ export class Toolbar {
   draw() {
     const { page } = this;
     const { errors, showing, trace } = page;
-    fill(this.tools,
-      errors.length > 0 && h("button", { type: "button", class: "error-jump", title: "Next error (e), previous (E)",
-        on: { click: () => page.toError(1) } }, format.counted(errors.length, "error"), h("kbd", {}, "e")),
+    fill(
+      this.tools,
+      errors.length > 0 &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "error-jump",
+            title: "Next error (e), previous (E)",
+            on: { click: () => page.toError(1) },
+          },
+          format.counted(errors.length, "error"),
+          h("kbd", {}, "e"),
+        ),
       toggle("Fold repeats", "f", showing.folds, () => page.toggle("folds")),
       toggle("Critical path", "c", showing.critical, () => page.toggle("critical")),
       trace.logs.length > 0 && toggle("Log lines", "l", showing.logs, () => page.toggle("logs")),
       h("button", { type: "button", on: { click: () => page.compare() } }, "Compare …"),
-      h("a", { class: "button", href: downloadAddress(trace.id), download: `trace-${trace.id}.json` }, "Download JSON"));
+      h("a", { class: "button", href: downloadAddress(trace.id), download: `trace-${trace.id}.json` }, "Download JSON"),
+    );
   }
 
   /** Says how much was found, and at which hit one is.
@@ -56,6 +76,10 @@ export class Toolbar {
 }
 
 function toggle(name, key, isOn, act) {
-  return h("button", { type: "button", class: "toggle", "aria-pressed": String(isOn), on: { click: act } }, name,
-    h("kbd", { "aria-hidden": "true" }, key));
+  return h(
+    "button",
+    { type: "button", class: "toggle", "aria-pressed": String(isOn), on: { click: act } },
+    name,
+    h("kbd", { "aria-hidden": "true" }, key),
+  );
 }

@@ -53,11 +53,20 @@ export class TracePage {
     this.axis = new Axis(trace.duration, () => this.#axisChanged());
     Object.assign(this.axis, { from, to });
     this.minimap = new Minimap(trace, this.axis, signal);
-    this.waterfall = new Waterfall(trace, this.axis, showing, (span, isOpening) =>
-      this.#selected(span, isOpening || this.panel.isOpen), signal);
+    this.waterfall = new Waterfall(
+      trace,
+      this.axis,
+      showing,
+      (span, isOpening) => this.#selected(span, isOpening || this.panel.isOpen),
+      signal,
+    );
     this.waterfall.drawing.isHit = (span) => this.search.hits.has(span);
-    this.panel = new Panel(trace, this.critical, {
-      select: (span) => this.select(span, true), close: () => this.close() }, signal);
+    this.panel = new Panel(
+      trace,
+      this.critical,
+      { select: (span) => this.select(span, true), close: () => this.close() },
+      signal,
+    );
     this.toolbar = new Toolbar(this);
     bind("Trace", traceKeys(this), signal);
   }
@@ -68,10 +77,24 @@ export class TracePage {
    */
   open(main, spanId) {
     const select = (span) => this.select(span, true);
-    fill(main, h("div", { class: "trace" },
-      h("div", { class: "trace-head" }, traceTitle(this.trace), growth(this.trace, this.signal), pointers(this.trace, this.critical, select),
-        agentPath(this.trace, select), this.toolbar.element, this.minimap.element),
-      h("div", { class: "trace-body" }, this.waterfall.element, this.panel.element)));
+    fill(
+      main,
+      h(
+        "div",
+        { class: "trace" },
+        h(
+          "div",
+          { class: "trace-head" },
+          traceTitle(this.trace),
+          growth(this.trace, this.signal),
+          pointers(this.trace, this.critical, select),
+          agentPath(this.trace, select),
+          this.toolbar.element,
+          this.minimap.element,
+        ),
+        h("div", { class: "trace-body" }, this.waterfall.element, this.panel.element),
+      ),
+    );
     document.title = `${this.trace.summary.root.name} · erni-run view`;
     this.toolbar.draw();
     this.#draw();

@@ -24,8 +24,14 @@ export class Waterfall {
     this.axis = axis;
     this.showing = showing;
     this.select = select;
-    this.drawing = { place: (time) => axis.place(time), critical: null, isHit: () => false, isSearching: false,
-      duration: trace.duration, selected: "" };
+    this.drawing = {
+      place: (time) => axis.place(time),
+      critical: null,
+      isHit: () => false,
+      isSearching: false,
+      duration: trace.duration,
+      selected: "",
+    };
     /** @type {import("/page/trace/rows.js").Row[]} */
     this.rows = [];
     this.at = 0;
@@ -33,8 +39,15 @@ export class Waterfall {
     this.ruler = h("div", { class: "ruler", title: "Drag to look closer, double click for all of it" });
     this.lines = h("div", { class: "grid-lines", "aria-hidden": "true" });
     this.element = this.#frame(signal);
-    this.list = new VirtualRows(this.element, { create: createRow, height: () => (this.phone.matches ? PHONE_ROW : ROW),
-      draw: (element, index) => this.#drawRow(element, index) }, signal);
+    this.list = new VirtualRows(
+      this.element,
+      {
+        create: createRow,
+        height: () => (this.phone.matches ? PHONE_ROW : ROW),
+        draw: (element, index) => this.#drawRow(element, index),
+      },
+      signal,
+    );
     this.list.space.prepend(this.lines);
     this.#listen(signal);
     dragToLook(this.ruler, (share) => axis.from + share * (axis.to - axis.from), axis);
@@ -42,14 +55,36 @@ export class Waterfall {
 
   #frame(signal) {
     const name = h("div", { class: "cell name", role: "columnheader" }, "Span");
-    const box = h("div", { class: "waterfall", role: "treegrid", tabindex: "0", "aria-label": "Spans of this trace",
-      "aria-colcount": "4" });
-    box.append(h("div", { class: "row head", role: "row", "aria-rowindex": "1" }, name,
-      h("div", { class: "cell number", role: "columnheader" }, "Duration"),
-      h("div", { class: "cell number self", role: "columnheader", title: "Time in which none of its children ran" }, "Self"),
-      h("div", { class: "cell time", role: "columnheader", "aria-label": "Time" }, this.ruler),
-      divider(box, { property: "--name-width", kept: "erni-run.name-width", label: "Width of the names",
-        side: "left", least: 140, most: () => box.clientWidth - 240, signal })));
+    const box = h("div", {
+      class: "waterfall",
+      role: "treegrid",
+      tabindex: "0",
+      "aria-label": "Spans of this trace",
+      "aria-colcount": "4",
+    });
+    box.append(
+      h(
+        "div",
+        { class: "row head", role: "row", "aria-rowindex": "1" },
+        name,
+        h("div", { class: "cell number", role: "columnheader" }, "Duration"),
+        h(
+          "div",
+          { class: "cell number self", role: "columnheader", title: "Time in which none of its children ran" },
+          "Self",
+        ),
+        h("div", { class: "cell time", role: "columnheader", "aria-label": "Time" }, this.ruler),
+        divider(box, {
+          property: "--name-width",
+          kept: "erni-run.name-width",
+          label: "Width of the names",
+          side: "left",
+          least: 140,
+          most: () => box.clientWidth - 240,
+          signal,
+        }),
+      ),
+    );
     return box;
   }
 
@@ -143,8 +178,11 @@ export class Waterfall {
 
   /** Where a row is now; if it is gone, where its span is. */
   #indexOfRow(row) {
-    const isSame = { fold: (other) => other.fold?.id === row.fold?.id, log: (other) => other.log === row.log,
-      span: (other) => other.span === row.span }[row.type];
+    const isSame = {
+      fold: (other) => other.fold?.id === row.fold?.id,
+      log: (other) => other.log === row.log,
+      span: (other) => other.span === row.span,
+    }[row.type];
     const index = this.rows.findIndex((other) => other.type === row.type && isSame(other));
     const span = spanOfRow(row);
     return index >= 0 || !span ? index : this.#indexOf(span);
@@ -166,15 +204,19 @@ export class Waterfall {
   }
 
   #listen(signal) {
-    this.element.addEventListener("click", (event) => {
-      const element = event.target.closest(".virtual .row");
-      if (!element) return;
-      this.at = Number(element.dataset.index);
-      this.#tellActive();
-      const row = this.rows[this.at];
-      if (event.target.closest(".twisty") || row.type === "fold") this.#toggle(row);
-      else this.#choose(true);
-    }, { signal });
+    this.element.addEventListener(
+      "click",
+      (event) => {
+        const element = event.target.closest(".virtual .row");
+        if (!element) return;
+        this.at = Number(element.dataset.index);
+        this.#tellActive();
+        const row = this.rows[this.at];
+        if (event.target.closest(".twisty") || row.type === "fold") this.#toggle(row);
+        else this.#choose(true);
+      },
+      { signal },
+    );
     this.phone.addEventListener("change", () => this.list.refresh(), { signal });
     const observer = new ResizeObserver(() => drawRuler(this.axis, this.ruler, this.lines));
     observer.observe(this.ruler);
