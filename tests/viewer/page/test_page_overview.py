@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.viewer.page import story
-from tests.viewer.page.conftest import Told, Visit
+from tests.viewer.page.conftest import Told, Visit, tell
+from tests.viewer.running import Viewer
 
 
 def table_row(page: Page, table: str, text: str) -> Locator:
@@ -80,7 +82,8 @@ def test_tables_and_map_are_walked_with_keys(visit: Visit, told: Told, path: str
     assert visitor.page.evaluate("window.isStill"), "the page was loaded again"
 
 
-def test_operations_of_the_chosen_time_only(visit: Visit, told: Told) -> None:
+def test_operations_of_the_chosen_time_only(visit: Visit, viewer: Viewer, told: Told) -> None:
+    tell(viewer, story.batch(f"just now {told.now}", time.time_ns()))
     visitor = visit()
     page = visitor.open("/operations", "table[aria-label=Operations] tbody tr")
     before = table_row(page, "Operations", "sharepoint.upload").locator("td.total").inner_text()

@@ -63,6 +63,11 @@ TREES: dict[str, tuple[Spans, dict[str, list[list[int]]], dict[str, int]]] = {
         {"a": [[0, 10], [90, 100]], "c": [[10, 90]]},
         {"a": 20, "b": 30, "c": 80},
     ),
+    "overlapping: who ended before the one that was waited for is not on it": (
+        [("a", None, 0, 100), ("b", "a", 5, 35), ("c", "a", 10, 80)],
+        {"a": [[0, 10], [90, 100]], "c": [[10, 90]]},
+        {"a": 15, "b": 35, "c": 80},
+    ),
     "a child that outlives its parent": (
         [("a", None, 0, 100), ("b", "a", 60, 80)],
         {"a": [[0, 60]], "b": [[60, 100]]},

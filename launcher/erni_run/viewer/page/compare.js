@@ -27,7 +27,7 @@ class ComparePage {
     this.signal = signal;
     this.all = merge(first, second);
     this.isOnlyDifferent = isOnlyDifferent;
-    this.most = Math.max(1, ...this.all.map((line) => Math.abs(line.difference)));
+    this.most = this.all.reduce((most, line) => Math.max(most, Math.abs(line.difference)), 1);
     this.at = -1;
     this.box = h(
       "div",
