@@ -89,6 +89,8 @@ WRONG = {
     ("--max-size", "many"): "'many' is no size",
     ("--max-size", "1KB"): "'1KB' is no size of at least 1MiB",
     ("--json",): "--json is for --tail",
+    ("--host", "192.0.2.1"): "cannot listen on 192.0.2.1: Cannot assign requested address",
+    ("--host", "nowhere.invalid"): "cannot listen on nowhere.invalid: ",
     ("--nonsense",): "unrecognized arguments: --nonsense",
     ("/nowhere/at/all.jsonl",): "/nowhere/at/all.jsonl: No such file or directory",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -36,7 +37,7 @@ def free_near(host: str, port: int) -> int:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether ``port`` can be listened on now."""
+    """Whether ``port`` can be listened on now. Raises OSError for a host or a port that never can."""
     return bool(_bindable(host, port))
 
 
@@ -46,7 +47,9 @@ def _bindable(host: str, port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
             return 0
         return int(probe.getsockname()[1])
 

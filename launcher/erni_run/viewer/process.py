@@ -94,7 +94,7 @@ def _receive(folder: Path, options: Options, stop: Stop) -> int:
         stack.callback(otlp.close)
         database, writer, live = _store(folder, options.most, stack)
         intake = Intake(writer)
-        server = GrpcServer(_grpc_answer(intake), options.host, options.grpc_port, LARGEST)
+        server = _grpc_server(intake, options)
         stack.callback(server.stop, _GRACE_SECONDS)
         here = Address(
             page=_url(options.host, page.getsockname()[1]),
@@ -157,6 +157,13 @@ def _http_answer(intake: Intake) -> over_http.Answer:
     return lambda signal, headers, body: answer(signal, content_type(headers), body, intake.take)
 
 
+def _grpc_server(intake: Intake, options: Options) -> GrpcServer:
+    try:
+        return GrpcServer(_grpc_answer(intake), options.host, options.grpc_port, LARGEST)
+    except OSError as error:
+        raise PortsInUse(_offer(options.host, "--grpc-port", options.grpc_port)) from error
+
+
 def _grpc_answer(intake: Intake) -> Callable[[Signal, Any, int, grpc.ServicerContext], Any]:
     def receive(signal: Signal, request: Any, size: int, context: grpc.ServicerContext) -> Any:
         try:
@@ -170,10 +177,13 @@ def _grpc_answer(intake: Intake) -> Callable[[Signal, Any, int, grpc.ServicerCon
 def _bound(options: Options) -> tuple[socket.socket, socket.socket]:
     """The sockets of the page and of OTLP over HTTP. Raises PortsInUse, which names every port that is held."""
     asked = {"--port": options.port, "--grpc-port": options.grpc_port, "--http-port": options.http_port}
-    held = {option: port for option, port in asked.items() if port and not is_free(options.host, port)}
-    if held:
-        raise PortsInUse("\n".join(_offer(options.host, option, port) for option, port in held.items()))
-    return bound(options.host, options.port), bound(options.host, options.http_port)
+    try:
+        held = {option: port for option, port in asked.items() if not is_free(options.host, port)}
+        if held:
+            raise PortsInUse("\n".join(_offer(options.host, option, port) for option, port in held.items()))
+        return bound(options.host, options.port), bound(options.host, options.http_port)
+    except OSError as error:
+        raise PortsInUse(f"cannot listen on {options.host}: {error.strerror}") from error
 
 
 def _offer(host: str, option: str, port: int) -> str:
@@ -182,12 +192,14 @@ def _offer(host: str, option: str, port: int) -> str:
 
 def _page_or_any(options: Options) -> socket.socket:
     """The page's socket; where the usual port is held, such as by the viewer of what is received, any."""
-    is_usual = options.port == Options.port
-    port = options.port if not is_usual or is_free(options.host, options.port) else 0
     try:
-        return bound(options.host, port)
+        if is_free(options.host, options.port):
+            return bound(options.host, options.port)
+        if options.port == Options.port:
+            return bound(options.host, 0)
     except OSError as error:
-        raise PortsInUse(_offer(options.host, "--port", port)) from error
+        raise PortsInUse(f"cannot listen on {options.host}: {error.strerror}") from error
+    raise PortsInUse(_offer(options.host, "--port", options.port))
 
 
 def _until(stop: Stop, page: str, options: Options) -> None:
