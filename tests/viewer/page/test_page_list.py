@@ -204,6 +204,7 @@ def test_list_is_used_without_a_mouse(visit: Visit, told: Told) -> None:
     assert focused() == ids[0]
     visitor.press("x", "c")
     visitor.wait_for_path("/compare/.+/.+")
+    page.locator(".compare-card").first.wait_for()
     page.go_back()
     page.locator(ROWS).first.wait_for()
     visitor.press("/")

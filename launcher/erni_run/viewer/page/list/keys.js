@@ -24,7 +24,7 @@ export function listKeys(list) {
     },
     { keys: ["p"], does: "pause the live tail, go on", act: () => list.tail?.toggle() },
     { keys: ["x"], does: "mark for comparison", act: () => focusedRow()?.querySelector("input")?.click() },
-    { keys: ["c"], does: "compare the two marked", act: () => list.compareLink.click() },
+    { keys: ["c"], does: "compare the two marked", act: () => list.pair.link.click() },
     { keys: ["Escape"], does: "leave a field", act: () => document.activeElement?.blur?.() },
   ];
 }

@@ -10,6 +10,7 @@ import { go, note } from "/page/router.js";
 import { FilterForm } from "/page/list/filters.js";
 import { drawHead } from "/page/list/head.js";
 import { listKeys } from "/page/list/keys.js";
+import { Pair } from "/page/list/pair.js";
 import { fromAddress, isFiltered, toAddress, toApi } from "/page/list/query.js";
 import { reconcile, traceRow } from "/page/list/rows.js";
 import { Scatter } from "/page/list/scatter.js";
@@ -36,8 +37,7 @@ export class TraceList {
     /** @type {import("/page/api.js").Summary[]} */
     this.traces = [];
     this.cursor = null;
-    /** @type {Set<string>} ids that are marked for comparison */
-    this.marked = new Set();
+    this.pair = new Pair();
     this.form = new FilterForm(filters, (changed) => this.change(changed));
     this.scatter = new Scatter(
       { open: (id) => go(`/trace/${id}`), hover: (id) => this.#highlight(id), choose: (range) => this.#choose(range) },
@@ -47,7 +47,6 @@ export class TraceList {
     this.head = h("tr", { role: "row" });
     this.state = h("span", { class: "list-state" });
     this.tailButton = h("button", { type: "button", class: "tail", on: { click: () => this.tail?.toggle() } });
-    this.compareLink = h("a", { class: "button", hidden: true }, "Compare");
     this.more = h("button", { type: "button", hidden: true, on: { click: () => this.loadMore() } }, "Load more");
     this.nothing = h("div", { class: "empty", hidden: true });
     this.element = this.#frame();
@@ -63,7 +62,7 @@ export class TraceList {
       h("h1", { class: "visually-hidden" }, "Traces"),
       this.form.element,
       this.scatter.element,
-      h("div", { class: "list-bar" }, this.state, this.compareLink, this.tailButton, clear),
+      h("div", { class: "list-bar" }, this.state, this.pair.link, this.tailButton, clear),
       h(
         "table",
         { class: "traces", role: "table", "aria-label": "Traces" },
@@ -163,8 +162,8 @@ export class TraceList {
       (trace) =>
         traceRow(trace, {
           longest,
-          isMarked: this.marked.has(trace.traceId),
-          mark: (id, isMarked) => this.#mark(id, isMarked),
+          isMarked: this.pair.has(trace.traceId),
+          mark: (id, isMarked) => this.pair.mark(id, isMarked),
         }),
       String(longest),
     );
@@ -209,16 +208,6 @@ export class TraceList {
     this.tailButton.title = state === "paused" ? "Go on with new traces (p)" : "Keep new traces back (p)";
   }
 
-  #mark(traceId, isMarked) {
-    if (isMarked) this.marked.add(traceId);
-    else this.marked.delete(traceId);
-    const [first, second] = [...this.marked].slice(-2);
-    this.compareLink.hidden = this.marked.size === 0;
-    this.compareLink.textContent = second ? "Compare both" : "Mark a second one to compare";
-    if (second) this.compareLink.setAttribute("href", `/compare/${first}/${second}`);
-    else this.compareLink.removeAttribute("href");
-  }
-
   #highlight(traceId) {
     this.body.querySelector(".pointed")?.classList.remove("pointed");
     if (traceId) this.body.querySelector(`[data-trace="${CSS.escape(traceId)}"]`)?.classList.add("pointed");
@@ -249,7 +238,7 @@ export class TraceList {
 
   async #cleared() {
     this.traces = [];
-    this.marked.clear();
+    this.pair.clear();
     await attempt(this.signal, () => this.load());
   }
 
