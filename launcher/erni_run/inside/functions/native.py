@@ -5,12 +5,17 @@ Whoever has taken a reference before keeps the original: that is why this is the
 
 from __future__ import annotations
 
+import sys
+from _thread import _local  # threading itself is for the application to import
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from erni_run.inside.functions.build import NotInstrumentable
 from erni_run.inside.functions.resolve import Native
 from erni_run.inside.functions.trampoline import Hooks
+from erni_run.inside.ourselves import thread
 
 
 @dataclass(eq=False)
@@ -23,15 +28,35 @@ class _Replacement:
 
     def call(self, wrapped: Any, _: Any, args: Any, kwargs: Any) -> Any:
         hooks = self.hooks
-        if hooks is None:
+        if hooks is None or _hook.runs or thread.at_work or _is_ours(sys._getframe(1)):
             return wrapped(*args, **kwargs)
-        state = hooks["enter"]()
+        state = _unseen(hooks["enter"])
         try:
             result = wrapped(*args, **kwargs)
         except BaseException:
-            hooks["fail"](state)
+            _unseen(hooks["fail"], state)
             raise
-        return hooks["leave"](state, result)
+        return _unseen(hooks["leave"], state, result)
+
+
+class _Hook(_local):
+    runs = False
+
+
+_hook = _Hook()
+"""``_hook.runs`` is true while a hook of ours runs in this thread: it may use the very callable that it looks after."""
+
+
+def _unseen(hook: Callable[..., Any], *arguments: Any) -> Any:
+    _hook.runs = True
+    try:
+        return hook(*arguments)
+    finally:
+        _hook.runs = False
+
+
+def _is_ours(caller: FrameType) -> bool:
+    return str(caller.f_globals.get("__name__")).partition(".")[0] in ("erni_run", "opentelemetry")
 
 
 _replacements: list[_Replacement] = []

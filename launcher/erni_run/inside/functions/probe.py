@@ -190,16 +190,21 @@ class Probe:
         global _has_begun  # noqa: PLW0603  # a process begins once
         if not _has_begun and is_too_early():
             return None
+        had_begun, _has_begun = (
+            _has_begun,
+            True,
+        )  # from here on what is half imported is ours: other threads wait for it
         thread.at_work = True
         try:
             with forks.late_import():
                 from erni_run.inside.functions.backend import backend
             self._take(backend(self._site))
+        except BaseException:
+            _has_begun = had_begun
+            raise
         finally:
             thread.at_work = False
-        span = self._start()
-        _has_begun = True
-        return span
+        return self._start()
 
     def _take(self, backend: Backend) -> None:
         self._attach, self._detach, self._get = backend.attach, backend.detach, backend.get
