@@ -215,12 +215,12 @@ def module() -> Iterator[ModuleType]:
     sys.modules.pop("erni_test_module", None)
 
 
-PLAN = Plan(spans=(SpanPlan(target="erni_test_module:*"), SpanPlan(target="erni_test_module:Thing.*")))
+PLAN = Plan(spans=(SpanPlan(target="erni_test_module:*", line=7), SpanPlan(target="erni_test_module:Thing.*")))
 
 
 def test_module_is_collected_while_it_is_traced() -> None:
     module = make_module()
-    instrument.instrument(module, PLAN)
+    instrument.instrument(module, lambda: PLAN)
     assert trampoline.is_instrumented(module.work)
     assert module.work() == 1
     gone = [weakref.ref(what) for what in (module.Thing, module.Thing.method, module.work, module.other)]
@@ -233,7 +233,7 @@ def test_function_that_outlives_its_module_is_still_traced() -> None:
     made = ModuleType("erni_test_other")
     exec("def work(): return 1\n", vars(made))
     sys.modules[made.__name__] = made
-    instrument.instrument(made, Plan(spans=(SpanPlan(target="erni_test_other:work"),)))
+    instrument.instrument(made, lambda: Plan(spans=(SpanPlan(target="erni_test_other:work"),)))
     work = made.work
     del sys.modules["erni_test_other"], made
     gc.collect()
@@ -242,7 +242,7 @@ def test_function_that_outlives_its_module_is_still_traced() -> None:
 
 def test_two_plans_one_after_the_other(module: ModuleType) -> None:
     code = module.work.__code__
-    instrument.instrument(module, PLAN)
+    instrument.instrument(module, lambda: PLAN)
     before = module.work.__code__
     instrument.apply(PLAN)
     assert module.work.__code__ is before is not code
@@ -252,9 +252,21 @@ def test_two_plans_one_after_the_other(module: ModuleType) -> None:
     assert not trampoline.is_instrumented(module.other)
 
 
+def test_what_a_decorator_traces_no_plan_touches(module: ModuleType) -> None:
+    span = SpanPlan(target="erni_test_module:work", name="own")
+    assert instrument.decorate(module.work, span, CapturePlan()) == ""
+    decorated = module.work.__code__
+    instrument.instrument(module, lambda: PLAN)
+    instrument.apply(PLAN)
+    assert (module.work.__code__, trampoline.is_instrumented(module.other)) == (decorated, True)
+    assert "tracing.toml:7: erni_test_module:work is traced already, by @traced_span: not traced" in notice._said
+    instrument.apply(Plan())
+    assert (module.work.__code__, trampoline.is_instrumented(module.other)) == (decorated, False)
+
+
 def test_function_that_can_no_longer_be_found_follows_the_plan(module: ModuleType) -> None:
     work, code = module.work, module.work.__code__
-    instrument.instrument(module, PLAN)
+    instrument.instrument(module, lambda: PLAN)
     del module.work
     instrument.apply(PLAN)
     assert trampoline.is_instrumented(work)
@@ -287,7 +299,7 @@ def test_probe_that_fails_never_reaches_the_application(kind: str) -> None:
 
 def test_bound_methods_and_partials_taken_before_follow_every_exchange(module: ModuleType) -> None:
     taken = [module.Thing().method, functools.partial(module.work), module.held[0]]
-    instrument.instrument(module, PLAN)
+    instrument.instrument(module, lambda: PLAN)
     recorder = Recorder()
     for function in (module.Thing.method, module.work, module.other):
         trampoline.instrument(function, recorder.hooks(function))

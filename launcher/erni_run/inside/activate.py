@@ -150,7 +150,7 @@ class _Wiring:
     def _instrument(self, module: ModuleType) -> None:
         from erni_run.inside.functions.instrument import instrument
 
-        instrument(module, self.plan)
+        instrument(module, lambda: self.plan)
 
     def _report_script(self) -> None:
         """Say which targets are functions of the script itself: its module is running, and its import never ends."""

@@ -57,10 +57,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
 
 
-def instrument(module: ModuleType, plan: Plan) -> None:
-    """Instrument what ``plan`` names in ``module``; say once what cannot be traced. Our own modules are left alone."""
+def instrument(module: ModuleType, in_force: Callable[[], Plan]) -> None:
+    """Instrument what the plan ``in_force()`` names in ``module``; say once what cannot be traced.
+
+    It is asked for when no ``apply`` is under way: an older plan must not undo a newer one.
+    """
     with _lock:
-        functions, natives = _named([module], plan)
+        functions, natives = _named([module], in_force())
         for (function, inner), wishes in functions.items():
             known = _standing.get(function, {}).get(inner)
             _put(function, inner, {**known.wishes, **wishes} if known else wishes)
