@@ -77,6 +77,7 @@ def test_spool_that_is_full_gives_up_the_oldest_and_counts_them(tmp_path: Path) 
     assert courier.counts.pending == 0
     assert heard.by_outcome["delivered", ""] == 100 - given_up
     courier.leave()
+    assert (courier.counts.ended, courier.counts.pending) == (100, 0)
     (standing,) = survey(str(tmp_path))
     assert (standing.pending, standing.tally.delivered, standing.tally.dropped) == (
         0,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from erni_run.inside.delivery import journal, request
+from erni_run.inside.delivery import request, segment
 from erni_run.inside.delivery.account import Mark, Tally
 from erni_run.inside.delivery.folder import Folder, is_mappable
 from erni_run.inside.delivery.intake import Intake
@@ -92,7 +92,7 @@ def test_other_process_finds_what_was_written(folder: Folder) -> None:
         assert written.append(scope(f"scope {number % 7}") if number < 10 else HEAD, span(str(number)))
     written.abandon()
     assert read(folder) == [str(number) for number in range(1000)]
-    assert journal.numbers(folder) == []
+    assert segment.numbers(folder) == []
 
 
 def test_segments_follow_each_other_and_are_used_again(folder: Folder) -> None:
@@ -106,10 +106,10 @@ def test_segments_follow_each_other_and_are_used_again(folder: Folder) -> None:
                 sent += names(oldest[0])
                 written.settle(oldest[1])
     assert sent == [str(number) for number in range(100)]
-    assert len(journal.numbers(folder)) <= 4
+    assert len(segment.numbers(folder)) <= 4
     assert (written.appended, written.settled, written.used) == (100, 100, 0)
     written.close()
-    assert journal.numbers(folder) == []
+    assert segment.numbers(folder) == []
 
 
 def test_journal_that_is_full_takes_no_more_and_keeps_what_it_has(folder: Folder) -> None:
@@ -119,7 +119,7 @@ def test_journal_that_is_full_takes_no_more_and_keeps_what_it_has(folder: Folder
     while written.append(HEAD, span(str(taken), size=100_000)):
         taken += 1
     assert taken > 15
-    assert not written.append(HEAD, span("too large for any", size=journal.SIZE))
+    assert not written.append(HEAD, span("too large for any", size=segment.SIZE))
     written.close()
     assert read(folder) == [str(number) for number in range(taken)]
 
@@ -138,9 +138,9 @@ def test_what_is_left_takes_no_more_of_the_disk_than_it_needs(folder: Folder) ->
 DAMAGES = {
     "a bit of the last span": (-1, 2),
     "a bit of the second span": (200, 1),
-    "a bit of the head": (journal._START + 20, 0),
+    "a bit of the head": (segment.START + 20, 0),
     "the magic number": (0, 0),
-    "a length": (journal._START, 0),
+    "a length": (segment.START, 0),
 }
 
 
@@ -185,7 +185,7 @@ def test_marked_spans_do_not_come_again(folder: Folder) -> None:
     assert oldest is not None
     written.settle(oldest[1])
     written.append(HEAD, span("3"))
-    assert journal.pending(folder, written.mark)[0] == 1
+    assert segment.pending(folder, written.mark)[0] == 1
     written.abandon()
     assert read(folder, written.mark) == ["3"]
 

@@ -26,8 +26,9 @@ from typing import Any
 import pytest
 from erni_run.inside.delivery.account import Tally
 from erni_run.inside.delivery.courier import Courier
+from erni_run.inside.delivery.holding import Blob, Holding
 from erni_run.inside.delivery.request import head, split
-from erni_run.inside.delivery.spool import Blob, Holding, Spool
+from erni_run.inside.delivery.spool import Spool
 from erni_run.inside.delivery.survey import Standing, survey
 from erni_run.inside.delivery.transport import Answer
 from erni_run.plan import ExportPlan, SpoolPlan
@@ -83,13 +84,15 @@ class Process:
 
     def round(self) -> None:
         self.courier.sender.breaker.succeeded()  # the pause is over
-        self.courier._next_adoption = 0.0  # and it is time to look around
+        if self.courier._backlog is not None:
+            self.courier._backlog._next_look = 0.0  # and it is time to look around
         self.courier.round()
 
     def die(self) -> None:
         """As the kernel does it: descriptors are closed, mappings are gone, files stay."""
         self.courier.abandon()
-        for held in (self.courier._holding, self.courier._inherited):
+        backlog = self.courier._backlog
+        for held in (self.courier._holding, backlog._inherited if backlog is not None else None):
             if held is not None:
                 held.folder.close()
         if self.courier._spool is not None:

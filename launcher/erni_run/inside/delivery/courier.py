@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-import random
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from erni_run.inside.delivery.account import Counts, Mark, Tally
+from erni_run.inside.delivery.backlog import Backlog, put_aside
 from erni_run.inside.delivery.bulletin import Bulletin
 from erni_run.inside.delivery.folder import is_mappable
+from erni_run.inside.delivery.holding import Blob, Holding
 from erni_run.inside.delivery.intake import Intake
-from erni_run.inside.delivery.journal import Journal, Remains
-from erni_run.inside.delivery.request import Batch, join, spans_of
+from erni_run.inside.delivery.journal import Journal
+from erni_run.inside.delivery.request import Batch, spans_of
 from erni_run.inside.delivery.sender import Connect, Outcome, Sender
-from erni_run.inside.delivery.spool import Blob, Holding, Spool
+from erni_run.inside.delivery.spool import Spool
 from erni_run.inside.delivery.transport import open_transport
 from erni_run.inside.notice import describe, say_once
 from erni_run.plan import ExportPlan, SpoolPlan
@@ -24,9 +25,7 @@ from erni_run.plan import ExportPlan, SpoolPlan
 Watcher = Callable[[Sequence[bytes], str, str], None]
 
 _BACKLOG, _BACKLOG_AT_END = 16, 64  # requests of what has waited, between two looks at what is new
-_ADOPTION = 10.0  # seconds between two looks at what others have left
 _PAUSE = 0.05  # seconds between two looks at the clock
-_MOST_ORPHANS = 64  # in one look
 _MOST_IN_MEMORY = 1 << 20  # bytes; more of it goes to the disk while the collector takes nothing
 
 
@@ -46,10 +45,8 @@ class Courier:
         self._tally = Tally()
         self._spool: Spool | None = None
         self._holding: Holding | None = None
-        self._inherited: Holding | None = None
+        self._backlog: Backlog | None = None
         self._overflow: deque[bytes] = deque()
-        self._barren: set[str] = set()  # what others have left and cannot be read
-        self._next_adoption = 0.0
         self.lock = threading.Lock()
         self.until = math.inf
         self.intake = Intake(self._tally, self._open_journal, self._overflown)
@@ -73,6 +70,7 @@ class Courier:
             return None
         try:
             self._holding = Holding.found(self._spool.destination, self._tally)
+            self._backlog = Backlog(self._spool, self._holding, self._send, self._settle)
             self.bulletin.place = "on disk"
             if is_mappable(self._plan.path):
                 return self._spool.new_journal(self._holding)
@@ -143,7 +141,7 @@ class Courier:
             return False
         batch, mark = found
         outcome = self._send(batch)
-        if self._put_aside(self._holding, outcome):
+        if put_aside(self._holding, outcome):
             self._settle(outcome, self._tally)
             self._advance(journal, mark)
         return is_crowded
@@ -152,21 +150,6 @@ class Courier:
         journal.settle(mark)
         if self._holding is not None:
             self._holding.advance(mark)
-
-    def _put_aside(self, holding: Holding | None, outcome: Outcome) -> bool:
-        """Keep as a blob what is left of a batch that was delivered in part. False if nothing of it was, or if it
-        cannot be kept: then all of it comes again.
-        """
-        if not outcome.rest:
-            return True
-        if not outcome.settled or holding is None:
-            return False
-        records = outcome.records
-        try:
-            holding.keep(Batch(join(records), len(records)))
-        except OSError:
-            return False
-        return True
 
     def _settle_memory(self, outcome: Outcome) -> None:
         self.intake.memory.put_back(outcome.records)
@@ -206,111 +189,15 @@ class Courier:
             say_once(f"spans cannot be put on disk: {describe(error)}")
 
     def _carry_backlog(self) -> None:
-        for _ in range(_BACKLOG if self.until is math.inf else _BACKLOG_AT_END):
-            if not self._may_send():
-                break
-            if self._holding is not None and self._holding.kept_spans > 0:
-                self._carry_blob(self._holding)
-            elif (inherited := self._heir()) is None:
-                return
-            elif not self._carry_inherited(inherited):
-                self._barren.add(inherited.name)  # should anything be left of it
-                self._release()
-            self._carry_own()
-        if self.sender.breaker.is_open and self._inherited is not None:
-            self._release()
-        if self.sender.breaker.is_open and self.until is math.inf and self._is_time_to_adopt():
-            self._tidy_orphans()
-
-    def _heir(self) -> Holding | None:
-        """What another process has left: what we are at, or the next one if it is time to look."""
-        if self._inherited is None and self._spool is not None and self._is_time_to_adopt():
-            self._inherited = self._spool.adopt(self._ours())
-            if self._inherited is not None:
-                self._next_adoption = 0.0  # there may be more
-        return self._inherited
-
-    def _ours(self) -> set[str]:
-        return self._barren | ({self._holding.name} if self._holding is not None else set())
-
-    def _is_time_to_adopt(self) -> bool:
-        now = time.monotonic()
-        if now < self._next_adoption and self.until is math.inf:
-            return False
-        self._next_adoption = now + _ADOPTION * random.uniform(0.8, 1.2)  # noqa: S311  # spreads load, guards nothing
-        return self._spool is not None
-
-    def _carry_inherited(self, holding: Holding) -> bool:
-        """Send the next of what another process has left; False if there is nothing more."""
-        remains = Remains(holding.folder, holding.account.mark)
-        found = remains.oldest()
-        _count_corrupt(holding, remains)
-        if found is None:
-            return self._carry_blob(holding)
-        batch, mark = found
-        outcome = self._send(batch)
-        if self._put_aside(holding, outcome):
-            self._settle(outcome, holding.account.tally)
-            holding.advance(mark)
-        return True
-
-    def _carry_blob(self, holding: Holding) -> bool:
-        """Send the oldest blob of ``holding``; False if there is none."""
-        blob = next(iter(holding.blobs()), None)
-        if blob is None:
-            holding.kept_spans = holding.kept_bytes = 0  # somebody has removed them
-            return False
-        try:
-            batch = Batch(holding.load(blob), blob.spans)
-        except FileNotFoundError:
-            return True
-        except (OSError, ValueError) as error:
-            say_once(f"a file in the spool cannot be read: {describe(error)}")
-            holding.account.tally.drop(blob.spans, "damaged")
-            holding.cross_off(blob)
-            return True
-        self._settle_blob(holding, blob, self._send(batch))
-        return True
-
-    def _settle_blob(self, holding: Holding, blob: Blob, outcome: Outcome) -> None:
-        if outcome.rest and not outcome.settled:
+        backlog, is_at_end = self._backlog, self.until is not math.inf
+        if backlog is None:
             return
-        if outcome.rest:
-            records = outcome.records
-            holding.keep(Batch(join(records), len(records)), blob.origin, blob.last - len(records), blob.stamp)
-        self._settle(outcome, holding.account.tally)
-        holding.cross_off(blob)
-
-    def _tidy_orphans(self) -> None:
-        """While the collector takes nothing: what others have left becomes small, and stays within its bounds."""
-        seen = self._ours()
-        for _ in range(_MOST_ORPHANS):
-            if self._spool is None or (orphan := self._spool.adopt(seen)) is None:
-                return
-            seen.add(orphan.name)
-            try:
-                self._tidy(self._spool, orphan)
-            except OSError as error:
-                say_once(f"spans cannot be put on disk: {describe(error)}")
-            finally:
-                orphan.release()
-
-    @staticmethod
-    def _tidy(spool: Spool, orphan: Holding) -> None:
-        remains = Remains(orphan.folder, orphan.account.mark)
-        while (found := remains.oldest()) is not None:
-            batch, mark = found
-            if not spool.keep(orphan, batch, f"j{mark.segment}", mark.spans - batch.spans):
+        for _ in range(_BACKLOG_AT_END if is_at_end else _BACKLOG):
+            if not self._may_send() or not backlog.carry(at_once=is_at_end):
                 break
-            remains.settle(mark)
-            orphan.advance(mark)
-        _count_corrupt(orphan, remains)
-        spool.expire(orphan)
-
-    def _release(self) -> None:
-        inherited, self._inherited = self._inherited, None
-        if inherited is not None:
-            inherited.release()
+            self._carry_own()
+        if self.sender.breaker.is_open and not is_at_end:
+            backlog.tidy()
 
     def _keep_rejected(self, batch: Batch) -> None:
         if self._spool is not None:
@@ -328,8 +215,7 @@ class Courier:
     def _report_overflow(self, reason: str = "memory full") -> None:
         if self._overflow:
             spans = [self._overflow.popleft() for _ in range(len(self._overflow))]
-            for watcher in self._watchers:
-                watcher(spans, "dropped", reason)
+            self._call_watchers(spans, "dropped", reason)
 
     def _report_dropped(self, holding: Holding, blob: Blob, reason: str) -> None:
         if self._watchers:
@@ -340,28 +226,34 @@ class Courier:
 
     def _report(self, request: bytes, what: str, reason: str) -> None:
         if self._watchers:
-            spans = spans_of(request)
-            for watcher in self._watchers:
+            self._call_watchers(spans_of(request), what, reason)
+
+    def _call_watchers(self, spans: list[bytes], what: str, reason: str) -> None:
+        for watcher in self._watchers:
+            try:
                 watcher(spans, what, reason)
+            except Exception as error:  # what is settled is settled
+                say_once(f"delivery: {describe(error)}")
 
     def drain(self, until: float) -> None:
         """Deliver what others have left, until there is no more of it or the clock (monotonic) says ``until``."""
         self.open_spool()
+        if self._spool is None:
+            return
         self.until = until
+        backlog = Backlog(self._spool, None, self._send, self._settle)
         while time.monotonic() < until:
             if self.sender.breaker.is_open:
                 time.sleep(_PAUSE)
-            elif (inherited := self._heir()) is None:
+            elif not backlog.carry(at_once=True):
                 break
-            elif not self._carry_inherited(inherited):
-                self._barren.add(inherited.name)
-                self._release()
-        self._release()
+        backlog.release()
 
     def leave(self) -> None:
         """The end of the process: leave things so that another can go on. In a thread that holds ``lock``."""
         journal, holding = self.intake.close(), self._holding
-        self._release()
+        if self._backlog is not None:
+            self._backlog.release()
         self._keep_memory()
         self._tell_at_end()
         if journal is not None:
@@ -401,10 +293,3 @@ class Courier:
         """In a forked child: all of this is the parent's."""
         if self.intake.journal is not None:
             self.intake.journal.abandon()
-
-
-def _count_corrupt(holding: Holding, remains: Remains) -> None:
-    corrupt, remains.corrupt = remains.corrupt, 0
-    if corrupt:
-        holding.account.tally.drop(corrupt, "damaged")
-        holding.advance(remains.mark)

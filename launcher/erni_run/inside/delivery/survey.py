@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, field
 
-from erni_run.inside.delivery import journal
+from erni_run.inside.delivery import segment
 from erni_run.inside.delivery.account import Account, Tally, last_folded, read_totals
 from erni_run.inside.delivery.folder import Folder
-from erni_run.inside.delivery.spool import PROCESS, VERSION, Blob
+from erni_run.inside.delivery.holding import Blob
+from erni_run.inside.delivery.spool import PROCESS, VERSION
 
 
 @dataclass(kw_only=True)
@@ -62,7 +63,7 @@ def _add_process(standing: Standing, destination: Folder, name: str, *, is_folde
         account = Account.read(folder)
         if not is_folded:
             standing.tally.add(account.tally)
-        standing.add(*journal.pending(folder, account.mark), int(name.partition("-")[0]))
+        standing.add(*segment.pending(folder, account.mark), int(name.partition("-")[0]))
         for file, size in folder.files():
             blob = Blob.of(file)
             if blob and file != account.settled_blob:
