@@ -18,7 +18,9 @@ from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 from opentelemetry.util.types import Attributes
 
 from erni_run.inside.notice import say_once
+from erni_run.inside.recorder.attributes import clean
 from erni_run.inside.recorder.span import Span, Template, Trace
+from erni_run.inside.recorder.tracestate import randomness, with_threshold
 from erni_run.plan import SamplingPlan, SamplingRule
 
 _RANDOM_BITS = 56
@@ -65,13 +67,19 @@ class HeadSampler(Sampler):
         """Whether the root's name or attributes have a say."""
         return bool(self._rules)
 
-    def keeps(self, trace_id: int, root: Template, attributes: Mapping[str, Any] | None) -> TraceState | None:
-        """The tracestate of a new trace with that root, None if it is not kept."""
+    def keeps(
+        self,
+        trace_id: int,
+        root: Template,
+        attributes: Mapping[str, Any] | None,
+        above: TraceState = DEFAULT_TRACE_STATE,
+    ) -> TraceState | None:
+        """The tracestate of a trace with that local root, None if it is not kept; ``above`` is that of its parent."""
         threshold = self._threshold
         if self._rules:
             more = {**root.attributes, **(attributes or {})} if self._by_attribute else {}
             threshold = self._for_root(root.name, more)
-        return _state(trace_id, threshold)
+        return _state(trace_id, threshold, above)
 
     def should_sample(  # noqa: PLR0917  # the SDK's signature
         self,
@@ -89,7 +97,7 @@ class HeadSampler(Sampler):
         if parent.is_valid and (self.parent_based or not parent.is_remote):
             state = parent.trace_state if parent.trace_flags.sampled else None
         else:
-            state = _state(trace_id, self._for_root(name, attributes or {}))
+            state = _state(trace_id, self._for_root(name, attributes or {}), parent.trace_state)
         decision = Decision.DROP if state is None else Decision.RECORD_AND_SAMPLE
         return SamplingResult(decision, attributes if state is not None else None, state)
 
@@ -198,8 +206,12 @@ class Keeping:
         )
 
 
-def _state(trace_id: int, threshold: Threshold) -> TraceState | None:
-    return threshold.state if trace_id & (_NEVER - 1) >= threshold.value else None
+def _state(trace_id: int, threshold: Threshold, above: TraceState) -> TraceState | None:
+    explicit = randomness(above) if above else None
+    decides = trace_id & (_NEVER - 1) if explicit is None else explicit
+    if decides < threshold.value:
+        return None
+    return with_threshold(above, threshold.state.get("ot", "")) if above else threshold.state
 
 
 def _threshold(ratio: float) -> int:
@@ -214,5 +226,6 @@ def _threshold(ratio: float) -> int:
 
 def _matches(rule: SamplingRule, name: str, attributes: Mapping[str, Any]) -> bool:
     if rule.attribute:
-        return rule.attribute in attributes and fnmatchcase(str(attributes[rule.attribute]), rule.matches)
+        value = clean(attributes.get(rule.attribute), None)  # whose text can be had
+        return rule.attribute in attributes and fnmatchcase(str(value), rule.matches)
     return fnmatchcase(name, rule.name)

@@ -19,6 +19,7 @@ from erni_run.inside.forks import process
 from erni_run.inside.recorder.context import SPAN_KEY, Current, current, rest
 from erni_run.inside.recorder.ids import random_bits
 from erni_run.inside.recorder.span import Span, Template, Trace, Unsampled
+from erni_run.inside.recorder.tracestate import with_threshold
 
 if TYPE_CHECKING:
     from erni_run.inside.recorder.recorder import Recorder
@@ -151,13 +152,13 @@ class Tracer(SdkTracer):
         span: Any
         above = _context_of(parent) or recorder.remote_parent
         trace_id, random = recorder.new_trace_id() if above is None else (above.trace_id, above.trace_flags & 2)
+        state = above.trace_state if above is not None else DEFAULT_TRACE_STATE
         if above is not None and head.parent_based:
-            state = above.trace_state if above.trace_flags & 1 else None
+            is_kept = above.trace_flags.sampled
         else:
-            state = head.keeps(trace_id, template, attributes)
-        is_kept = state is not None
-        if state is None:
-            state = above.trace_state if above is not None else DEFAULT_TRACE_STATE
+            kept = head.keeps(trace_id, template, attributes, state)
+            is_kept = kept is not None
+            state = with_threshold(state, "") if kept is None else kept
         span_id = recorder.new_span_id()
         local = Trace(trace_id, random | is_kept, state, process.generation, span_id)
         if is_kept and recorder.settlement is not None:
