@@ -4,11 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
 .PHONY: help demo test transparency proof pythons check lint bench clean
-=======
-.PHONY: help demo test pythons check lint proof bench clean
->>>>>>> 1659777 (Eleven megabytes less: instrumentation is suppressed without importing its helpers; make proof)
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,20 +31,18 @@ lint: $(READY) ## ruff, mypy, the arrows between the rooms
 transparency: $(READY) ## trace every function of eight packages and of most of the standard library: nobody notices
 	@$(BIN)/python -m pytest -m "proof or not proof" tests/transparency
 
-proof: transparency ## all proofs that take minutes: transparency, and every test marked so
-	@$(BIN)/python -m pytest -m proof --ignore=tests/transparency
+proof: transparency ## what takes long: transparency, SIGKILL at 1000 instants, death at 300 lines, 3000 random histories
+	@ERNI_RUN_KILLS=1000 ERNI_RUN_DEATHS=300 ERNI_RUN_EXAMPLES=3000 $(BIN)/python -m pytest --timeout 7200 \
+		tests/inside/test_delivery.py tests/inside/test_spool.py
 
 pythons: $(READY) ## run the launcher's tests on every other CPython that is installed (3.10, 3.12, 3.13)
 	@$(BIN)/python tests/pythons.py
 
 check: lint test ## all that CI does
 
-proof: $(READY) ## delivery in the long form: SIGKILL at 1000 instants, death at 300 lines of each scene, 3000 random histories
-	@ERNI_RUN_KILLS=1000 ERNI_RUN_DEATHS=300 ERNI_RUN_EXAMPLES=3000 $(BIN)/python -m pytest --timeout 7200 \
-		tests/inside/test_delivery.py tests/inside/test_spool.py
-
-bench: $(READY) ## measure what must hold: costs at start, as ratios in one run
-	@$(BIN)/python benchmarks/startup.py
+bench: $(READY) ## measure what must hold, as ratios in one run: starts, spans, delivery, the viewer
+	@failed=0; for script in startup functions delivery viewer; do \
+		echo "== $$script"; $(BIN)/python -m benchmarks.$$script || failed=1; done; exit $$failed
 
 clean: ## remove what was built
 	rm -rf .venv .venv-3.* dist .pytest_cache .mypy_cache .ruff_cache

@@ -10,12 +10,8 @@ import os
 import threading
 import time
 from collections import deque
-<<<<<<< HEAD
-from collections.abc import Callable
-=======
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
->>>>>>> 1659777 (Eleven megabytes less: instrumentation is suppressed without importing its helpers; make proof)
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context

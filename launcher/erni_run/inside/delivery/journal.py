@@ -94,7 +94,7 @@ class Journal:
         while True:
             segment = self._segments[0]
             is_full = self.is_crowded  # asked before its end: nobody writes to it any more
-            end, spans = segment.end, segment.spans
+            end, spans = segment.committed
             if spans > self.mark.spans:
                 request = join(segment.records(self.mark.offset, end))
                 return Batch(request, spans - self.mark.spans), Mark(segment.number, end, spans)

@@ -56,14 +56,20 @@ class Segment:
         self._words[_COMMIT] = START
 
     @property
+    def committed(self) -> tuple[int, int]:
+        """Where the last committed record ends, and how many spans are committed: of one and the same moment."""
+        commit = self._words[_COMMIT]
+        return commit & _OFFSET, commit >> 32
+
+    @property
     def end(self) -> int:
         """Where the last committed record ends."""
-        return self._words[_COMMIT] & _OFFSET
+        return self.committed[0]
 
     @property
     def spans(self) -> int:
         """How many spans are committed."""
-        return self._words[_COMMIT] >> 32
+        return self.committed[1]
 
     def append(self, head: Head, span: bytes) -> bool:
         """Write ``span``; False if there is no room for it."""
