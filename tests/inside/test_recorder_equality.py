@@ -1,4 +1,4 @@
-"""The same scenario through OpenTelemetry's SDK and through our recorder: what an application sees and what it exports.
+"""The same scenario through OpenTelemetry's SDK and through our recorder: what an application sees, what is exported.
 
 A scenario is a program as data, made by hypothesis. It runs twice, each time in contexts of its own: ids come from the
 number of the step, so do times. Exported spans are compared as protobuf, the SDK's by the official encoder, ours by our
@@ -138,21 +138,21 @@ values = st.recursive(
 any_attributes = st.none() | st.dictionaries(any_keys, values, max_size=5)
 some_values = st.sampled_from(
     [
-        None,
-        True,
-        0,
-        2**63 - 1,
-        -1.5,
-        float("nan"),
-        "",
-        "é\U0001f600",
-        b"\xff",
-        [],
-        (1, "a"),
-        {"a": {"": 1, "b": [None]}},
-        Silent(),
-        *WITHOUT_MEMORY_ADDRESS,
-        "y" * 200,
+        *(
+            None,
+            True,
+            0,
+            2**63 - 1,
+            -1.5,
+            float("nan"),
+            "",
+            "é\U0001f600",
+            b"\xff",
+            [],
+            (1, "a"),
+            {"a": {"": 1, "b": [None]}},
+        ),
+        *(*WITHOUT_MEMORY_ADDRESS, Silent(), "y" * 200),
     ]
 )
 attributes = st.sampled_from(
@@ -403,14 +403,13 @@ class Run:
             int(context.trace_flags),
             context.trace_state.to_header(),
         )
-        recorded = ()
+        recorded: tuple[Any, ...] = ()
         if isinstance(span, ReadableSpan):
             parent = span.parent and (f"{span.parent.span_id:x}", span.parent.is_remote, int(span.parent.trace_flags))
-            recorded = (
-                *(span.name, span.kind, parent, span.status.status_code, span.status.description or None),
-                *(repr(dict(span.attributes or {})), len(span.events), len(span.links), span.end_time is None),
-                *(span.dropped_attributes, span.dropped_events, span.dropped_links),
-            )
+            status = span.status.status_code, span.status.description or None
+            counts = len(span.events), len(span.links), span.dropped_attributes, span.dropped_events, span.dropped_links
+            values = repr(dict(span.attributes or {}))
+            recorded = span.name, span.kind, parent, status, values, counts, span.end_time is None
         return (*shown, span.is_recording(), isinstance(span, NonRecordingSpan), *recorded)
 
     def touched(self, at: int) -> Any:

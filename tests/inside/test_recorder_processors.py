@@ -68,11 +68,10 @@ class Collecting(SpanExporter):
 
 
 def shown(span: ReadableSpan) -> tuple[Any, ...]:
-    return (
-        *(span.to_json(), span.dropped_attributes, span.dropped_events, span.dropped_links, type(span) is ReadableSpan),
-        *(span.context, span.parent, span.instrumentation_scope, span.get_span_context().trace_flags),
-        *((link.context, dict(link.attributes or {})) for link in span.links),
-    )
+    dropped = span.dropped_attributes, span.dropped_events, span.dropped_links
+    links = [(link.context, dict(link.attributes or {})) for link in span.links]
+    context = span.context, span.parent, span.get_span_context().trace_flags
+    return span.to_json(), dropped, links, context, span.instrumentation_scope, type(span) is ReadableSpan
 
 
 def test_exporters_see_the_same_spans() -> None:
@@ -150,19 +149,17 @@ def test_spans_that_are_recorded_but_not_sampled_reach_processors_and_no_exporte
         def on_end(self, span: ReadableSpan) -> None:
             seen.append(span.name)
 
+    seen: list[str] = []
     delivered: list[Any] = []
-    for make in (
-        lambda: TracerProvider(sampler, RESOURCE, False, id_generator=Ids(True)),
-        lambda: Recorder(RESOURCE, delivered.append, sampling=sampler, id_generator=Ids(True)),
+    exporter = InMemorySpanExporter()
+    for provider in (
+        TracerProvider(sampler, RESOURCE, False, id_generator=Ids(True)),
+        Recorder(RESOURCE, delivered.append, sampling=sampler, id_generator=Ids(True)),
     ):
-        seen: list[str] = []
-        delivered.clear()
-        exporter = InMemorySpanExporter()
-        provider = make()
         provider.add_span_processor(Noting())
         provider.add_span_processor(SimpleSpanProcessor(exporter))
         work(provider)
-        assert (seen, exporter.get_finished_spans(), delivered) == (finished, (), [])
+    assert (seen, exporter.get_finished_spans(), delivered) == (finished * 2, (), [])
 
 
 def lazy() -> Provider:
