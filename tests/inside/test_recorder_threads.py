@@ -194,3 +194,27 @@ def test_span_that_is_over_needs_no_collector_of_cycles() -> None:
         assert alive(spans) == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.0], ids=["recorded", "not recorded"])
+@pytest.mark.parametrize("below", [False, True], ids=["root", "below a span of the API"])
+def test_call_site_keeps_the_baggage_and_gives_the_context_back(ratio: float, below: bool) -> None:
+    shop = Shop(sampling=SamplingPlan(ratio=ratio))
+    start = shop.tracer.starter("a", SpanKind.INTERNAL, {})
+
+    def work() -> None:
+        opentelemetry.context.attach(baggage.set_baggage("user", "7"))
+        if below:
+            opentelemetry.context.attach(set_span_in_context(shop.span()))
+        before = opentelemetry.context.get_current()
+        for _ in range(2):  # the second below the first
+            span = start()
+            if span is not None:
+                current.set(span)
+                assert trace.get_current_span() is span
+            assert baggage.get_all() == {"user": "7"}
+            assert len(opentelemetry.context.get_current()) == 2
+        assert baggage.get_all(before) == {"user": "7"}
+
+    with our_context():
+        contextvars.Context().run(work)
