@@ -19,7 +19,7 @@ from erni_run.viewer.query.summaries import number_of, summaries
 from erni_run.viewer.query.trace import trace
 from erni_run.viewer.receive import json_form
 from erni_run.viewer.serve import shapes
-from erni_run.viewer.span import decode
+from erni_run.viewer.span import Span, decode
 from erni_run.viewer.store.database import Database
 from erni_run.viewer.tree import render
 
@@ -41,7 +41,8 @@ def show(database: Database, out: TextIO, *, as_json: bool) -> None:
             page = Search(connection, Filter(), is_descending=False).page(_PAGE, cursor)
             for found in summaries(connection, page.traces):
                 whole = trace(connection, number_of(connection, trace_id(found.trace_id)) or 0)
-                out.write(_line(shapes.trace(found, whole)) if as_json else _tree(whole.otlp(), out))
+                tree = _tree(list(decode(whole.otlp())), out, f"trace {found.trace_id}")
+                out.write(_line(shapes.trace(found, whole)) if as_json else tree)
         cursor = page.next
     out.flush()
 
@@ -96,28 +97,40 @@ def _events(page: str) -> Iterator[tuple[str, str]]:
             yield name, value
 
 
-def _fetched(page: str, number: str, out: TextIO, *, as_json: bool) -> str:
+def ask(page: str, path: str) -> Any:
+    """The JSON that the viewer at ``page`` answers, None for what is not there. Raises Disconnected."""
     connection = http.client.HTTPConnection(urlsplit(page).netloc)
     try:
-        connection.request("GET", f"/api/view/traces/{number}" + ("" if as_json else "/otlp"))
+        connection.request("GET", path)
         response = connection.getresponse()
         body = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Disconnected from error
     finally:
         connection.close()
-    if response.status != 200:  # dropped or deleted meanwhile
-        return ""
-    return _line(body) if as_json else _tree(json_form.parse(TracesData, body), out, page)
+    return body if response.status == 200 else None
+
+
+def spans(page: str, trace_id: str) -> list[Span]:
+    """The spans of a trace of the viewer at ``page``, none if it is not there. Raises Disconnected."""
+    data = ask(page, f"/api/view/traces/{trace_id}/otlp")
+    return [] if data is None else list(decode(json_form.parse(TracesData, data)))
+
+
+def _fetched(page: str, number: str, out: TextIO, *, as_json: bool) -> str:
+    """What is printed of a trace; nothing if it has been dropped or deleted meanwhile."""
+    if as_json:
+        found = ask(page, f"/api/view/traces/{number}")
+        return "" if found is None else _line(found)
+    whole = spans(page, number)
+    return _tree(whole, out, f"{page}/trace/{number}") if whole else ""
 
 
 def _line(found: dict[str, Any]) -> str:
     return json.dumps(found, ensure_ascii=False) + "\n"
 
 
-def _tree(data: TracesData, out: TextIO, page: str = "") -> str:
-    spans = list(decode(data))
-    failed = sum(span.is_error for span in spans)
-    count = f"{len(spans)} spans" if len(spans) != 1 else "1 span"
-    where = f"{page}/trace/{spans[0].trace_id}" if page else f"trace {spans[0].trace_id}"
-    return f"{render(spans, colour=out.isatty())}{where}: {count}, {failed} with an error\n\n"
+def _tree(whole: list[Span], out: TextIO, name: str) -> str:
+    failed = sum(span.is_error for span in whole)
+    count = f"{len(whole)} spans" if len(whole) != 1 else "1 span"
+    return f"{render(whole, colour=out.isatty())}{name}: {count}, {failed} with an error\n\n"
