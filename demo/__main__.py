@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import threading
+import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from erni_run.printable import printable
-from erni_run.viewer.receive import Receiver
+from erni_run.viewer import tail
+from erni_run.viewer.address import Address
+from erni_run.viewer.beside import ensure
 from erni_run.viewer.span import Span
+from erni_run.viewer.store.place import Unusable
 from erni_run.viewer.tree import render
 
 from demo.application import Application, RequestError, StartError
@@ -29,41 +34,22 @@ _QUIET = {
     "batch_id",
 }
 _DELIVERY_SECONDS = 15
-
-
-class _Trace:
-    """Spans as they arrive, and whether the request's own span is among them: it ends last."""
-
-    def __init__(self) -> None:
-        self._spans: list[Span] = []
-        self._whole = threading.Event()
-
-    def take(self, spans: list[Span]) -> None:
-        self._spans += spans
-        if any(span.name == _ROOT for span in spans):
-            self._whole.set()
-
-    def wait(self) -> list[Span]:
-        """The spans of the request's trace, [] if its root has not arrived within a while."""
-        self._whole.wait(_DELIVERY_SECONDS)
-        roots = [span for span in self._spans if span.name == _ROOT]
-        return [span for span in self._spans if roots and span.trace_id == roots[0].trace_id]
+_TICK_SECONDS = 0.1
 
 
 def main(arguments: list[str]) -> int:
     """Run the demonstration; ``arguments`` may name a folder of photographs. Returns the exit code."""
     try:
         photos = photographs(arguments[0] if arguments else None)
-        trace = _Trace()
+        viewer = ensure(os.environ)
+        began = time.time_ns()
         print(
             f"sending {', '.join(photo.name for photo in photos)} to `erni-run uvicorn agency.main:app` …", flush=True
         )
-        with Receiver(trace.take) as receiver:
-            with Application({"OTLP_ENDPOINT": receiver.grpc_endpoint}) as application:
-                outcome = _send(application, photos)
-                trace.wait()
-            _report(outcome, trace.wait(), application)
-    except (NoPhotosError, StartError) as error:
+        with Application({"OTLP_ENDPOINT": viewer.grpc}) as application:
+            outcome = _send(application, photos)
+        _report(outcome, _trace(viewer, began), viewer, application)
+    except (NoPhotosError, StartError, Unusable) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0
@@ -78,7 +64,21 @@ def _send(application: Application, photos: list[Any]) -> str:
         return f"the agency refused: {refusal}"
 
 
-def _report(outcome: str, spans: list[Span], application: Application) -> None:
+def _trace(viewer: Address, began: int) -> list[Span]:
+    """The spans of the request's trace, as soon as it is complete; [] if the viewer has none after a while."""
+    path = f"/api/view/traces?operation={quote(_ROOT)}&start={began}&limit=1"
+    deadline = time.monotonic() + _DELIVERY_SECONDS
+    while True:
+        found = tail.ask(viewer.page, path)["traces"]
+        is_late = time.monotonic() > deadline
+        if found and (found[0]["complete"] or is_late):
+            return tail.spans(viewer.page, found[0]["traceId"])
+        if is_late:
+            return []
+        time.sleep(_TICK_SECONDS)
+
+
+def _report(outcome: str, spans: list[Span], viewer: Address, application: Application) -> None:
     print(f"{outcome}\n")
     print(render(spans, colour=sys.stdout.isatty()))
     events = application.events(spans[0].trace_id) if spans else []
@@ -86,8 +86,9 @@ def _report(outcome: str, spans: list[Span], application: Application) -> None:
     for event in events:
         print(f"  {_log_line(event)}")
     failed = sum(span.is_error for span in spans)
-    trace_id = spans[0].trace_id if spans else "none"
-    print(f"\ntrace {trace_id}: {len(spans)} spans, {failed} with an error, {len(events)} log lines")
+    print(f"\n{len(spans)} spans, {failed} with an error, {len(events)} log lines")
+    if spans:
+        print(f"trace of the photos: {viewer.page}/trace/{spans[0].trace_id}")
 
 
 def _log_line(event: Mapping[str, Any]) -> str:
