@@ -258,7 +258,7 @@ def test_trace_that_still_arrives_offers_its_new_spans(visit: Visit, viewer: Vie
     rest, whole.spans = whole.spans[:3], whole.spans[3:]
     page = visitor.open(f"/trace/{tell(viewer, whole)}", ".virtual .row")
     expect(page.locator(".warn-text")).to_contain_text("missing parent")
-    page.wait_for_timeout(100)  # the page listens from now on; the viewer does not say to whom it speaks
+    page.locator(".growth[data-state=live]").wait_for(state="attached")
     whole.spans = rest
     tell(viewer, whole)
     button = page.get_by_role("button", name="Show 3 new spans")

@@ -16,16 +16,15 @@ export function growth(trace, signal) {
   const age = (Date.now() - format.milliseconds(trace.start) - trace.duration / 1e6) / 1000;
   if (trace.summary.complete && age > RECENT) return null;
   const button = h("button", { type: "button", class: "growth", hidden: true, on: { click: again } });
-  listen(
-    {
-      trace: (summary) => {
-        const more = summary.spans - trace.spans.length;
-        if (summary.traceId !== trace.id || more <= 0) return;
-        button.hidden = false;
-        button.textContent = `Show ${format.counted(more, "new span")}`;
-      },
-    },
-    signal,
-  );
+  const heard = (summary) => {
+    const more = summary.spans - trace.spans.length;
+    if (summary.traceId !== trace.id || more <= 0) return;
+    button.hidden = false;
+    button.textContent = `Show ${format.counted(more, "new span")}`;
+  };
+  const state = (now) => {
+    button.dataset.state = now;
+  };
+  listen({ trace: heard, state }, signal);
   return button;
 }
