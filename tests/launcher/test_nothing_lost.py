@@ -340,3 +340,12 @@ def test_lost_answer_brings_spans_twice_and_loses_none(store: Store, gate: Gate)
     store.drain()
     assert store.arrived() == store.ended()
     assert store.standing() == {"delivered": 100}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_program_that_flushes_before_it_is_frozen_has_delivered(store: Store) -> None:
+    """As functions of a cloud do, whose process may never run again."""
+    program = "from opentelemetry import trace; import os, shop; shop.sell()"
+    run(store, f"{program}; assert trace.get_tracer_provider().force_flush(20_000); os._exit(0)")
+    assert store.arrived() == store.ended()
+    assert len(store.ended()) == 100

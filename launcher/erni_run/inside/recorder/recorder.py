@@ -16,7 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from erni_run.inside.forks import process
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import is_the_applications
+from erni_run.inside.ourselves import aside, is_the_applications
 from erni_run.inside.recorder.ids import OwnIds, random_bits
 from erni_run.inside.recorder.resource import identity
 from erni_run.inside.recorder.sampling import HeadSampler, Keeping
@@ -29,7 +29,8 @@ from erni_run.plan import SamplingPlan
 class Recorder(TracerProvider):
     """Hands every ended span that was kept to ``deliver``, in the thread that ended it.
 
-    ``remote_parent`` is the parent of spans that have none. A sampler, an id generator, limits and processors of the
+    ``flush`` delivers what waits, within that many milliseconds. ``remote_parent`` is the parent of spans that have
+    none. A sampler, an id generator, limits and processors of the
     SDK are used as its own provider uses them; processors see the SDK's readable spans.
     """
 
@@ -43,6 +44,7 @@ class Recorder(TracerProvider):
         span_limits: SpanLimits | None = None,
         remote_parent: SpanContext | None = None,
         settlement: Settlement | None = None,
+        flush: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self.head = HeadSampler(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
         self.keeping = Keeping(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
@@ -51,6 +53,7 @@ class Recorder(TracerProvider):
         generator = id_generator or OwnIds()
         super().__init__(sampler, resource, False, None, generator, span_limits)
         self._deliver = deliver
+        self._flush = flush
         self.processors: tuple[SpanProcessor, ...] = ()
         self.settlement = settlement
         self.remote_parent = remote_parent
@@ -91,6 +94,12 @@ class Recorder(TracerProvider):
         super().add_span_processor(span_processor)
         self.processors += (span_processor,)
         self._look_for_shortcut()
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        """See ``opentelemetry.sdk.trace.TracerProvider.force_flush``."""
+        timeout = 30_000 if timeout_millis is None else timeout_millis
+        is_flushed: bool = super().force_flush(timeout)
+        return bool(aside(self._flush, timeout)) and is_flushed
 
     def _look_for_shortcut(self) -> None:
         """``is_watched``: somebody else sees each span that is started. ``has_plain_roots``: nothing but a random id of

@@ -32,11 +32,11 @@ def start(plan: Plan, environ: Mapping[str, str]) -> Recorder:
 
     delivery = Delivery(plan.export, plan.spool)
     if plan.metrics.enabled == "false":
-        recorder = _recorder(plan, environ, delivery.on_end)
+        recorder = _recorder(plan, environ, delivery.on_end, flush=delivery.force_flush)
         at_end(delivery.shutdown)
     else:
         settlement = Settlement()
-        recorder = _recorder(plan, environ, delivery.on_end, settlement)
+        recorder = _recorder(plan, environ, delivery.on_end, settlement, delivery.force_flush)
         at_end(_report(plan, recorder, delivery, settlement))
     return recorder
 
@@ -46,6 +46,7 @@ def _recorder(
     environ: Mapping[str, str],
     deliver: Callable[[Any], object] | None,
     settlement: Settlement | None = None,
+    flush: Callable[[int], bool] = lambda _: True,
 ) -> Recorder:
     recorder = Recorder(
         resource(plan.service),
@@ -53,6 +54,7 @@ def _recorder(
         sampling=plan.sampling,
         remote_parent=parent_of_process(environ),
         settlement=settlement,
+        flush=flush,
     )
     at_end(recorder.shutdown)  # the application's own processors
     return recorder
