@@ -54,8 +54,8 @@ def is_too_early() -> bool:
     What is imported meanwhile and needs it meets half of it and fails; and what fails takes with it modules that the
     first import was counting on.
     """
-    names = [name for name in list(sys.modules) if name.partition(".")[0] in _NEEDED]
-    return any(is_being_imported(module) for name in names if (module := sys.modules.get(name)) is not None)
+    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] in _NEEDED]
+    return any(is_being_imported(module) for module in modules if type(module) is type(sys))  # typing.io is a class
 
 
 # site is being executed while an application's sitecustomize runs

@@ -83,7 +83,8 @@ def _encode_template(template: Template) -> tuple[bytes, bytes, bytes]:
 
 def _name_and_kind(name: str, template: Template) -> bytes:
     named = _field(b"\x2a", _utf8(name)) if name else b""
-    return named + b"\x30" + _SMALL[template.kind.value + 1] + b"\x39"
+    kind = template.kind._value_  # .value is a function of enum's: it may be traced, and would bring us here again
+    return named + b"\x30" + _SMALL[kind + 1] + b"\x39"
 
 
 def _rare_end(span: Span) -> bytes:
@@ -117,7 +118,7 @@ def _link(link: Link) -> bytes:
 
 def _status(status: Status) -> bytes:
     message = _field(b"\x12", _utf8(status.description)) if status.description else b""
-    return message + _count(b"\x18", status.status_code.value)
+    return message + _count(b"\x18", status.status_code._value_)  # as above
 
 
 def _tracestate(state: TraceState) -> bytes:
