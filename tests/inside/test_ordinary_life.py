@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.collector import Collector
@@ -215,3 +217,46 @@ def test_setting_that_the_sdk_refuses_costs_the_spans_not_the_application(shop: 
     assert (done.stdout, done.returncode) == ("1\n", 0)
     (line,) = done.stderr.splitlines()
     assert line.startswith("erni-run: no spans are recorded: ")
+
+
+def test_finalizers_are_traced_where_the_collector_leaves_context_variables_alone(
+    shop: Workshop, collector: Collector
+) -> None:
+    program = """
+    import contextvars, gc, shop
+    class Cycle:
+        def __init__(self): self.itself = self
+        def __del__(self): shop.work()
+    shop.work()
+    variables = [contextvars.ContextVar(str(number)) for number in range(100)]
+    gc.set_threshold(1)
+    for _ in range(50):
+        for variable in variables:
+            variable.set(Cycle())
+    gc.collect()
+    """
+    run(shop, collector, program)
+    spans = len([span for span in collector.spans if span.name == "work"])
+    assert spans > 50 if sys.version_info >= (3, 12) else spans == 1
+
+
+def test_recursion_without_end_ends_in_one_error(shop: Workshop) -> None:
+    shop.write("tracing.toml", '[[span]]\ntarget = "deep:*"\n')
+    shop.write("deep.py", "def down(n): return n and down(n - 1)")
+    program = """
+    import deep, sys, traceback
+    deep.down(1)
+    for limit in range(200, 240):
+        sys.setrecursionlimit(limit)
+        try:
+            deep.down(10_000)
+        except RecursionError as error:
+            files = [frame.f_code.co_filename.rsplit("/")[-1] for frame, _ in traceback.walk_tb(error.__traceback__)]
+            assert set(files) <= {"main.py", "deep.py", "probe.py"}  # the call of a hook may be the one too many
+            assert files.count("probe.py") <= 1
+            assert error.__context__ is None
+    print("done")
+    """
+    shop.write("main.py", program)
+    done = shop.run("erni-run", "python", "main.py", environ={"OTEL_TRACES_EXPORTER": "none"})
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)

@@ -74,6 +74,8 @@ class Probe:
         try:
             span = self._start() if self._is_plain else self._start_for(entry)
             return None if span is None else (span, self._attach(span))
+        except RecursionError:  # the application's: there is no room for another call, not even for one that says so
+            return None
         except Exception as error:
             return self._swallow("started", error)
 
@@ -95,11 +97,14 @@ class Probe:
 
     def fail(self, state: Any) -> None:
         """The call has raised what is in ``sys.exc_info()``."""
-        error = _take_exception()
-        if state is not None:
-            span, token = state
-            self.detach(token)
-            self.end(span, error)
+        try:
+            error = _take_exception()
+            if state is not None:
+                span, token = state
+                self.detach(token)
+                self.end(span, error)
+        except RecursionError:  # as above: the error that is on its way is the application's own
+            return
 
     # generators: state = [span, what to make current while the body runs]
 
@@ -115,11 +120,11 @@ class Probe:
 
     def resume(self, state: Any) -> Any:
         """The body is about to run: the span is current, the token undoes that."""
-        return self._attach(state[1]) if state is not None else None
+        return self._attach(state[1]) if state is not None and not thread.at_work else None
 
     def pause(self, state: Any, token: Any) -> None:
         """The body has yielded or ended."""
-        if state is not None:
+        if token is not None:
             state[1] = self._get()  # with what the body itself has made current and holds across its yield
             self.detach(token)
 
