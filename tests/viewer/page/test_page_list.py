@@ -97,8 +97,7 @@ def test_filter_keeps_what_matches_and_stands_in_the_address(visit: Visit, told:
     visitor.until(f"document.querySelectorAll('{ROWS}').length < {told.all}")
     assert noted in visitor.path
     assert holds(told, rows(page))
-    page.reload()
-    page.locator(ROWS).first.wait_for()
+    visitor.open(visitor.path, ROWS)
     assert holds(told, rows(page))
 
 
