@@ -89,7 +89,7 @@ def main() -> int:
 
         threading.Thread(target=_spin, daemon=True).start()
         noise = latency(lambda: None)  # of the machine: what a call takes that does nothing
-        figures = {"99 % within": latency(take) - noise, "CPU": cpu(take), "memory": resident() - before}
+        figures = {"99 % within": latency(take) - noise, "memory": resident() - before, "CPU": cpu(take)}
         is_over.set()
         sender.join()
         courier.round()
