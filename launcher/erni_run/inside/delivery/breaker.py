@@ -24,11 +24,6 @@ class Breaker:
         """Whether to wait."""
         return time.monotonic() < self._until
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether the last request failed: the next one is a probe."""
-        return self._failures > 0
-
     def failed(self, retry_after: float) -> None:
         """The collector took nothing; ``retry_after`` is how many seconds it wants to be left alone."""
         limit = min(_FIRST_LIMIT * 2**self._failures, _LONGEST_LIMIT)

@@ -109,19 +109,26 @@ class Delivery:
         return equal
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Deliver what waits now; False if that took longer than ``timeout_millis`` milliseconds, or was in vain."""
+        """Deliver what waits now; False if that took longer than ``timeout_millis`` milliseconds, or was in vain. What
+        ends meanwhile does not count.
+        """
+        ended = self.counts.ended
         done = threading.Event()
         if self._background.is_running:
             self._flushes.append(done)
             self._background.wake()
-            return done.wait(timeout_millis / 1000) and not self.counts.pending
+            return done.wait(timeout_millis / 1000) and self._has_settled(ended)
         if not self._courier.lock.acquire(timeout=timeout_millis / 1000):
             return False
         try:  # no span has ended yet, or no thread could be started so late
             self._round(self._courier)
         finally:
             self._courier.lock.release()
-        return not self.counts.pending
+        return self._has_settled(ended)
+
+    def _has_settled(self, spans: int) -> bool:
+        counts = self.counts
+        return counts.ended - counts.pending >= spans
 
     def shutdown(self) -> None:
         """Deliver what waits, for as long as the exit budget lasts. Once is enough."""
