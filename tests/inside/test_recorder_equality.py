@@ -549,11 +549,17 @@ class Run:
         """A function of the application that is traced: our lean way for us, the API's for the SDK."""
         if self.provider._span_limits.max_span_attributes in {0, 1, 2} and not self.unsampled_share_ids:
             attributes = {}  # a sampler is asked about those within the limits
+        parent = trace.get_current_span().get_span_context()
+        is_below_unsampled = parent.is_valid and not parent.is_remote and not parent.trace_flags.sampled
         if isinstance(self.provider, Recorder):
             span = self.tracer.starter(name, kind, attributes)()
-            token = current.set(span) if span is not None else None
         else:
             span = self.tracer.start_span(name, kind=kind, attributes=attributes)
+        if span is None or (self.unsampled_share_ids and is_below_unsampled):
+            token = None  # there is nothing to make current, and so nothing to put back
+        elif isinstance(self.provider, Recorder):
+            token = current.set(span)
+        else:
             token = opentelemetry.context.attach(set_span_in_context(span))
         self.look()
         try:
