@@ -51,7 +51,9 @@ def encode(span: Span) -> bytes:
     if span.values is not None:
         attributes = _attributes(b"\x4a", list(span.values.items()))
     elif span.extra:
-        attributes += _attributes(b"\x4a", span.extra.items())
+        attributes += b"".join(
+            [_attribute(b"\x4a", name, value) for name, value in span.extra.items() if value is not ...]
+        )
     times = _times(span._start_time, 0x41, span._end_time or 0)
     end = dropped + _PLAIN_END if span.rare is None and span.remote is None else _rare_end(span)
     return b"".join((head, ids, before, times, attributes, end))

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 class Backend:
     """The operations of a call site.
 
-    ``start()`` gives a started span, None where nothing is recorded. ``attach(what)`` makes a span, or what ``get()``
-    gave, current and returns the token for ``detach``. ``end(span)`` never raises. ``add(span, attributes)`` adds
-    clean attributes.
+    ``start(attributes)`` gives a started span with clean attributes, None where nothing is recorded. ``attach(what)``
+    makes a span, or what ``get()`` gave, current and returns the token for ``detach``. ``end(span)`` never raises.
+    ``add(span, attributes)`` adds clean attributes.
     """
 
-    start: Callable[[], Any]
+    start: Callable[..., Any]
     attach: Callable[[Any], Any]
     detach: Callable[[Any], None]
     get: Callable[[], Any]
@@ -74,8 +74,9 @@ def _stock(name: str, kind: trace.SpanKind, attributes: dict[str, Any]) -> Backe
     tracer = trace.get_tracer("erni_run", __version__)
     runtime = context._RUNTIME_CONTEXT  # context.detach would log what is no error here
 
-    def start() -> Any:
-        span = aside(lambda: tracer.start_span(name, kind=kind, attributes=attributes))
+    def start(more: Mapping[str, Any] | None = None) -> Any:
+        given = {**attributes, **{name: value for name, value in (more or {}).items() if value is not ...}}
+        span = aside(lambda: tracer.start_span(name, kind=kind, attributes=given))
         span._erni_run_generation = process.generation
         return span
 

@@ -16,6 +16,9 @@ from typing import Any
 from erni_run.inside.functions import source
 from erni_run.inside.functions.source import Shape
 
+_LOOKING = {"type": type, "str": str, "len": len, "plain": frozenset({int, bool, float})}
+"""What a trampoline looks at parameters with."""
+
 
 class NotInstrumentable(Exception):
     """The function's code cannot be exchanged; ``str()`` says why."""
@@ -34,6 +37,7 @@ def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape, origin
     table = {
         **hooks,
         "original": original,
+        **_LOOKING,
         "exc_info": _thrown,
         "first": _first_asend,
         "asend": AsyncGeneratorType.asend,

@@ -24,6 +24,7 @@ from erni_run.inside.ourselves import is_a_signal_handlers, thread
 from erni_run.plan import CapturePlan
 
 RESULT = "result"
+ABSENT = ...
 
 failed: Counter[str] = Counter()
 """How often an attribute has been left out because its expression raised, by where the expression stands."""
@@ -32,7 +33,9 @@ failed: Counter[str] = Counter()
 @dataclass(frozen=True)
 class Captures:
     """What one function captures: ``at_entry(attributes, *entry)`` and ``at_exit(attributes, result, *exit)`` store
-    attribute values; ``entry`` and ``exit`` name the parameters that they take. Neither raises.
+    attribute values; ``entry`` and ``exit`` name the parameters that they take. Neither raises. Where nothing but
+    parameters themselves is captured at entry, ``in_passing`` holds the attribute and the parameter of each, and
+    ``clean(attribute, value)`` is for values that need work.
     """
 
     expressions: Mapping[str, str]
@@ -40,9 +43,15 @@ class Captures:
     parameters: Parameters
     where: str
     entry: tuple[str, ...]
+    in_passing: tuple[tuple[str, str], ...]
     exit: tuple[str, ...]
     at_entry: Callable[..., None] | None
     at_exit: Callable[..., None] | None
+
+    @property
+    def clean(self) -> Callable[[str, Any], Any]:
+        """An attribute value, or ``ABSENT`` if there is none to be had."""
+        return partial(_clean_in_passing, self.bounds.max_length, self.where)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Compiled anew where a function is unpickled that has been pickled by value."""
@@ -64,6 +73,7 @@ def compile_captures(
         parameters,
         where,
         entry,
+        _in_passing(before, bounds, entry),
         exit_,
         _compile(before, bounds, entry, where) if before else None,
         _compile(after, bounds, (RESULT, *exit_), where) if after else None,
@@ -101,6 +111,15 @@ def _names(expressions: Mapping[str, str], bounds: CapturePlan, parameters: Para
         for name in names_in(text)
     }
     return tuple(name for name in parameters.names if name in read and name != RESULT)
+
+
+def _in_passing(
+    expressions: Mapping[str, str], bounds: CapturePlan, parameters: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Attributes and parameters, if ``expressions`` are parameters and nothing else, none of them redacted."""
+    if all(text in parameters and not _is_redacted(name, text, bounds) for name, text in expressions.items()):
+        return tuple(expressions.items())
+    return ()
 
 
 def _is_redacted(attribute: str, expression: str, bounds: CapturePlan) -> bool:
@@ -194,6 +213,12 @@ def _aside(most: int, where: str, attributes: dict[str, Any], attribute: str, va
         _failed(where, attribute, error)
     finally:
         thread.at_work = before
+
+
+def _clean_in_passing(most: int, where: str, attribute: str, value: Any) -> Any:
+    found: dict[str, Any] = {}
+    _aside(most, where, found, attribute, value)
+    return found.get(attribute, ABSENT)
 
 
 def _failed(where: str, attribute: str, error: BaseException) -> None:

@@ -228,7 +228,10 @@ def _exchange(function: FunctionType, inner: Inner, wishes: list[Wish], *, is_po
     for wish in wishes:
         for mistake in wrong_captures(wish, code):
             _say(wish, f": {mistake}: left out")
-    options = [Option(wish.only, around(wish, code, is_portable=is_portable or bool(inner))) for wish in wishes]
+    options = [
+        Option(wish.only, around(wish, code, is_portable=is_portable or bool(inner), is_alone=len(wishes) == 1))
+        for wish in wishes
+    ]
     receiver: tuple[str, ...] = next((wish.receiver for wish in wishes if wish.receiver), ())
     chosen = choose(options, receiver)
     if inner:

@@ -54,16 +54,19 @@ class Probe:
         self._at_entry = captures.at_entry if captures is not None else None
         self._at_exit = captures.at_exit if captures is not None else None
         self._is_plain = site.only is None and self._at_entry is None
-        self._start: Callable[[], Any] = self._start_first
+        self._start: Callable[..., Any] = self._start_first
 
     def __reduce__(self) -> tuple[type[Probe], tuple[Site]]:
         """A function that is pickled by value takes its hooks along; over there they begin anew."""
         return Probe, (self._site,)
 
-    def hooks(self, has_steps: bool) -> dict[str, Callable[..., Any]]:
-        """The hooks by their names in a trampoline; those of a generator's steps, or those around a call."""
+    def hooks(self, has_steps: bool, *, in_passing: bool = False) -> dict[str, Callable[..., Any]]:
+        """The hooks by their names in a trampoline; those of a generator's steps, or those around a call. With
+        ``in_passing`` the first one is given attributes, not parameters.
+        """
         names = ("begin", "resume", "pause", "finish", "abort") if has_steps else ("enter", "leave", "fail")
-        return {name: getattr(self, name) for name in names}
+        hooks = {name: getattr(self, name) for name in names}
+        return {**hooks, names[0]: getattr(self, f"{names[0]}_with")} if in_passing else hooks
 
     # functions and coroutines: state = (span, token)
 
@@ -75,6 +78,18 @@ class Probe:
             span = self._start() if self._is_plain else self._start_for(entry)
             return None if span is None else (span, self._attach(span))
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
+            return None
+        except Exception as error:
+            return self._swallow("started", error)
+
+    def enter_with(self, attributes: dict[str, Any]) -> Any:
+        """``enter`` with attributes that have been read in passing."""
+        if thread.at_work:
+            return None
+        try:
+            span = self._start(attributes)
+            return None if span is None else (span, self._attach(span))
+        except RecursionError:  # as above
             return None
         except Exception as error:
             return self._swallow("started", error)
@@ -114,6 +129,16 @@ class Probe:
             return None
         try:
             span = self._start() if self._is_plain else self._start_for(entry)
+            return None if span is None else [span, span]
+        except Exception as error:
+            return self._swallow("started", error)
+
+    def begin_with(self, attributes: dict[str, Any]) -> Any:
+        """``begin`` with attributes that have been read in passing."""
+        if thread.at_work:
+            return None
+        try:
+            span = self._start(attributes)
             return None if span is None else [span, span]
         except Exception as error:
             return self._swallow("started", error)
@@ -190,16 +215,13 @@ class Probe:
             self._add(span, attributes)
         return span
 
-    def _start_first(self) -> Any:
+    def _start_first(self, *attributes: dict[str, Any]) -> Any:
         """The first span makes us import all that recording needs. A call that is too early for that has none."""
         global _has_begun  # noqa: PLW0603  # a process begins once
-        if not _has_begun and is_too_early():
+        had_begun = _has_begun
+        if not had_begun and is_too_early():
             return None
-        had_begun, _has_begun = (
-            _has_begun,
-            True,
-        )  # from here on what is half imported is ours: other threads wait for it
-        thread.at_work = True
+        _has_begun = thread.at_work = True  # from here on what is half imported is ours: other threads wait for it
         try:
             with forks.late_import():
                 from erni_run.inside.functions.backend import backend
@@ -209,7 +231,7 @@ class Probe:
             raise
         finally:
             thread.at_work = False
-        return self._start()
+        return self._start(*attributes)
 
     def _take(self, backend: Backend) -> None:
         self._attach, self._detach, self._get = backend.attach, backend.detach, backend.get

@@ -47,18 +47,21 @@ class Wish:
         return replace(self, span=span, capture=capture, where=where)
 
 
-def around(wish: Wish, code: CodeType, *, is_portable: bool = False) -> Around:
-    """The hooks that ``wish`` asks for, for functions with ``code``."""
+def around(wish: Wish, code: CodeType, *, is_portable: bool = False, is_alone: bool = True) -> Around:
+    """The hooks that ``wish`` asks for, for functions with ``code``; ``is_alone`` if no other wish is on them."""
     captures = _captures(wish, Parameters.of(code), has_result=_has_result(code))
+    in_passing = captures.in_passing if is_alone and not wish.only else ()
     shape = Shape(
-        entry=(*(wish.receiver if wish.only else ()), *captures.entry),
+        entry=(*(wish.receiver if wish.only else ()), *(() if in_passing else captures.entry)),
+        in_passing=in_passing,
+        longest=wish.capture.max_length,
         exit=captures.exit,
         takes_result=captures.at_exit is not None,
         in_context=wish.span.mode == "context",
         is_current=wish.span.current,
         is_portable=is_portable,
     )
-    return Around(_hooks(wish, captures, has_steps=has_steps(code, shape)), shape)
+    return Around(_hooks(wish, captures, has_steps=has_steps(code, shape), in_passing=bool(in_passing)), shape)
 
 
 def hooks_without_code(wish: Wish) -> Hooks:
@@ -86,7 +89,7 @@ def _captures(wish: Wish, parameters: Parameters, *, has_result: bool) -> Captur
     return compile_captures(expressions, wish.capture, parameters, wish.where)
 
 
-def _hooks(wish: Wish, captures: Captures, *, has_steps: bool) -> Hooks:
+def _hooks(wish: Wish, captures: Captures, *, has_steps: bool, in_passing: bool = False) -> Hooks:
     owner, _, name = wish.qualname.rpartition(".")
     words = {"module": wish.module, "class": owner, "function": name, "qualname": wish.qualname}
     span = wish.span
@@ -103,7 +106,8 @@ def _hooks(wish: Wish, captures: Captures, *, has_steps: bool) -> Hooks:
         only=wish.only,
         captures=captures if captures.expressions else None,
     )
-    return Probe(site).hooks(has_steps)
+    hooks = Probe(site).hooks(has_steps, in_passing=in_passing)
+    return {**hooks, "clean": captures.clean} if in_passing else hooks
 
 
 def _fill(text: str, words: Mapping[str, str]) -> Any:

@@ -109,7 +109,9 @@ _ASYNC_GENERATOR = """
 class Shape:
     """How a trampoline is written, beyond what the function itself decides.
 
-    ``entry`` and ``exit`` name the parameters that the first and the last hook receive. ``takes_result``: the last hook
+    ``entry`` and ``exit`` name the parameters that the first and the last hook receive. ``in_passing``: instead of them
+    the first hook receives a dict, each attribute's name with the value of a parameter; what is no number, and no
+    string of at most ``longest`` characters, is what the hook "clean" makes of it. ``takes_result``: the last hook
     receives what the call returns, before ``exit``. ``in_context``: a generator has the hooks of a function, around its
     whole life. ``is_current``: a generator's hooks follow every step of it. ``is_portable``: the original function is
     made anew at each call, out of what the trampoline has from its own function; 55 ns slower, and nothing of the
@@ -117,6 +119,8 @@ class Shape:
     """
 
     entry: tuple[str, ...] = ()
+    in_passing: tuple[tuple[str, str], ...] = ()
+    longest: int = 0
     exit: tuple[str, ...] = ()
     takes_result: bool = False
     in_context: bool = False
@@ -191,14 +195,32 @@ def write(code: CodeType, shape: Shape) -> str:
     free = f"\n    nonlocal {', '.join(code.co_freevars)}" if code.co_freevars else ""
     made = "\n    def LOCAL_original():@inner" if shape.is_portable else ""
     body = _filled(f"@free{made}{body}", _words(code, shape))
-    body = re.sub(r"\bHOOK_(\w+)", lambda hook: f"('\\0erni:{hook.group(1)}' if 1 else 0)", body)
+    body = re.sub(r"\bHOOK_(\w+)", lambda hook: _hook(hook.group(1)), body)
     body = re.sub(r"\bLOCAL_(\w+)", lambda local: prefix(code) + local.group(1), body)
     # the function's own names come last: they may look like ours
     exit_ = "".join(f", {name}" for name in shape.exit)
-    names = {"entry": ", ".join(shape.entry), "exit": exit_, "call": parameters.call}
-    body = _filled(body, {**names, "free": free, "inner": _indented(free) or " pass"})
+    names = {"exit": exit_, "call": parameters.call, "free": free, "inner": _indented(free) or " pass"}
+    body = _filled(body, {**names, "entry": _entry(shape)})
     source = f"{head} {NAME}({parameters.signature}):{body}"
     return _inside_owner(source, code.co_freevars) if code.co_freevars else source
+
+
+def _hook(name: str) -> str:
+    return f"('\\0erni:{name}' if 1 else 0)"
+
+
+def _entry(shape: Shape) -> str:
+    """The arguments of the first hook."""
+    if not shape.in_passing:
+        return ", ".join(shape.entry)
+    return f"{{{', '.join(f'{name!r}: {_value(name, of, shape.longest)}' for name, of in shape.in_passing)}}}"
+
+
+def _value(attribute: str, parameter: str, longest: int) -> str:
+    kind = f"{_hook('type')}({parameter})"
+    is_short = f"{kind} is {_hook('str')} and {_hook('len')}({parameter}) <= {longest}"
+    clean = f"{_hook('clean')}({attribute!r}, {parameter})"
+    return f"{parameter} if {is_short} or {kind} in {_hook('plain')} else {clean}"
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:

@@ -129,7 +129,8 @@ class Span(Current, SdkSpan):
     """See ``opentelemetry.trace.Span``.
 
     ``parent_id`` is 0 without a parent; ``remote`` is the parent's context where the parent is not one of our spans.
-    ``extra`` are attributes beside those of the template, with other names; once ``values`` is set, it holds all.
+    ``extra`` are attributes beside those of the template, with other names, where ``...`` stands for none; once
+    ``values`` is set, it holds all.
     """
 
     __slots__ = ("_end_time", "_name", "_start_time", "base", "extra", "parent_id", "span_id", "template", "trace")
@@ -349,7 +350,8 @@ class Span(Current, SdkSpan):
         return values if values is not None else self.__dict__.setdefault("values", self._merged())  # atomic
 
     def _merged(self) -> dict[str, Any]:
-        return {**self.template.attributes, **(self.extra or {})}
+        extra = {name: value for name, value in (self.extra or {}).items() if value is not ...}
+        return {**self.template.attributes, **extra}
 
     def _rarely(self) -> _Rare:
         rare = self.rare

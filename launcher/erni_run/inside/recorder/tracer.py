@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 RANDOMNESS = (1 << 56) - 1
 """The bits of a trace id that decide (W3C Trace Context level 2)."""
 _MOST_TEMPLATES = 4096
+_ROOMY = 64  # more than any call site captures
 
 
 class Tracer(SdkTracer):
@@ -62,13 +63,14 @@ class Tracer(SdkTracer):
         return span  # type: ignore[no-any-return]  # one of ours
 
     def starter(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> Callable[[], Any]:
-        """A function that starts a span of one call site below the current one; it gives None where there is nothing to
-        make current, because nothing is recorded there already.
+        """A function ``start(extra)`` that starts a span of one call site below the current one, with clean attributes
+        beside those of the site; it gives None where there is nothing to make current, because nothing is recorded
+        there already.
         """
         template = Template(self, name, kind, attributes)
         recorder, begin, get, new_span_id = self.recorder, self.begin, current.get, self.recorder.new_span_id
 
-        def start() -> Any:
+        def start(extra: dict[str, Any] | None = None) -> Any:
             base = get()
             kind = type(base)
             parent = base if kind is Span or kind is Unsampled else base.get(SPAN_KEY)
@@ -91,7 +93,7 @@ class Tracer(SdkTracer):
                     recorder.settlement.began(local, name)
             else:
                 has_nothing = type(parent) is Unsampled and recorder.has_own_sampler
-                return None if has_nothing else begin(template)
+                return None if has_nothing else _given(begin(template), extra)
             span = Span()
             span.trace = local
             span.template = template
@@ -101,11 +103,13 @@ class Tracer(SdkTracer):
                 span.base = parent.base
             else:
                 span.base = rest(base) if parent is None or len(base) > 1 else None
-            span.extra = span._end_time = None
+            span.extra = extra
+            span._end_time = None
             span._name = name
             span._start_time = time_ns()
-            return span
+            return span if is_roomy or not extra else _given(span, extra)
 
+        is_roomy = template.room >= _ROOMY
         return start
 
     def begin(
@@ -214,6 +218,14 @@ class Tracer(SdkTracer):
             if len(self._templates) < _MOST_TEMPLATES:
                 self._templates[name, kind] = template
         return template
+
+
+def _given(span: Any, extra: dict[str, Any] | None) -> Any:
+    """``span`` with more attributes, however many its limits leave."""
+    if extra and type(span) is Span:
+        span.extra = None
+        span.add({name: value for name, value in extra.items() if value is not ...})
+    return span
 
 
 def _new(template: Template, local: Trace, parent_id: int, span_id: int) -> Any:
