@@ -82,12 +82,16 @@ class Tracer(SdkTracer):
                     local = local.again(process.generation, span_id)
                 local.started += 1
             elif parent is None and recorder.has_plain_roots:
-                randomness = random_bits(56)
-                if randomness < recorder.head.threshold:
-                    return _plain_unsampled(randomness, base)
+                threshold = recorder.head.threshold
+                if threshold:
+                    randomness = random_bits(56)
+                    if randomness < threshold:
+                        return _plain_unsampled(randomness, base)
+                    trace_id = random_bits(72) << 56 | randomness
+                else:
+                    trace_id = random_bits(128)
                 parent_id = 0
                 span_id = new_span_id()
-                trace_id = random_bits(72) << 56 | randomness
                 local = Trace(trace_id, 3, recorder.head.state, process.generation, span_id)
                 if recorder.settlement is not None:
                     recorder.settlement.began(local, name)
@@ -102,7 +106,7 @@ class Tracer(SdkTracer):
             if parent is base:
                 span.base = parent.base
             else:
-                span.base = rest(base) if parent is None or len(base) > 1 else None
+                span.base = rest(base) if len(base) > 1 or (parent is None and base) else None
             span.extra = extra
             span._end_time = None
             span._name = name
