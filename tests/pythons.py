@@ -26,13 +26,14 @@ def interpreter(version: str) -> str | None:
 def run(version: str, python: str) -> bool:
     """Whether the suite passes on ``python``."""
     venv = ROOT / f".venv-{version}"
-    if not (venv / ".ready").exists():
+    ready = venv / ".ready"
+    if not ready.exists() or ready.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
         subprocess.run([python, "-m", "venv", "--clear", str(venv)], check=True)
         pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--upgrade", "pip>=25"], check=True)
-        subprocess.run([*pip, "-c", "constraints.txt", "-e", ".[agency,dev]"], check=True, cwd=ROOT)
-        (venv / ".ready").touch()
-    command = [str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", *SUITE]
+        subprocess.run([*pip, "-c", "constraints.txt", "-e", ".[agency,view,dev]"], check=True, cwd=ROOT)
+        ready.touch()
+    command = [str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", *SUITE]
     return subprocess.run(command, cwd=ROOT).returncode == 0
 
 

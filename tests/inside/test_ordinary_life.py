@@ -254,7 +254,7 @@ def test_recursion_without_end_ends_in_one_error(shop: Workshop) -> None:
             files = [frame.f_code.co_filename.rsplit("/")[-1] for frame, _ in traceback.walk_tb(error.__traceback__)]
             assert set(files) <= {"main.py", "deep.py", "probe.py"}  # the call of a hook may be the one too many
             assert files.count("probe.py") <= 1
-            assert error.__context__ is None
+            assert type(error.__context__) in (type(None), RecursionError)
     print("done")
     """
     shop.write("main.py", program)

@@ -228,6 +228,21 @@ def test_address_of_traces_alone_tells_nothing_about_metrics() -> None:
         open_transport(ExportPlan(endpoint="http://c/ingest", protocol="http/protobuf"), METRICS)
 
 
+def _usage(*, is_authority: bool) -> x509.KeyUsage:
+    """What CPython asks for since 3.13 (RFC 5280, 4.2.1.3)."""
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 class Authority:
     """Signs certificates for 127.0.0.1 and ::1, and writes them as PEM files."""
 
@@ -261,6 +276,7 @@ class Authority:
             .not_valid_before(now - dt.timedelta(hours=1))
             .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(_usage(is_authority=is_authority), critical=True)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)

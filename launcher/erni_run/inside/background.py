@@ -2,7 +2,8 @@
 
 It is started below ``threading``, so the application's ``threading.enumerate()``, ``active_count()`` and the wait for
 threads at exit are what they would be without us. From 3.12 on CPython warns whoever forks a process of several
-threads; ours steps out of the way before a fork and comes back after it.
+threads; ours steps out of the way before a fork and comes back after it. From 3.13 on it counts them after that, and
+warns all the same.
 """
 
 from __future__ import annotations
@@ -83,11 +84,13 @@ class Background:
         """End the thread for the time of a fork, unless it is in the middle of something."""
         if not self.is_running or self._is_working:
             return
+        until = time.monotonic() + _LONGEST_WAIT
+        while not self._native_id and time.monotonic() < until:  # it is just starting
+            time.sleep(0.0002)
         alarm, native_id = self._alarm, self._native_id
         self._begin()
         self._is_aside = True
         _release(alarm)
-        until = time.monotonic() + _LONGEST_WAIT
         while os.path.exists(f"/proc/self/task/{native_id}") and time.monotonic() < until:
             time.sleep(0.0002)
 
