@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from erni_run.inside.delivery.courier import Courier
 from erni_run.inside.delivery.spool import destination_name
 from erni_run.inside.delivery.survey import Standing, survey
 from erni_run.plan import Plan
+from erni_run.start.remembered import working_directory
 
 _PROTOCOLS = ("grpc", "http/protobuf")
 
@@ -26,7 +26,7 @@ def drain(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
     Raises ConfigError for mistakes in the file, UsageError if there is no collector or no spool to speak of.
     """
     options = _parse(arguments)
-    reading = read(find(options.config or config, environ, os.getcwd()), environ, "python")
+    reading = read(find(options.config or config, environ, working_directory()), environ, "python")
     plan = reading.plan
     if plan.export.protocol not in _PROTOCOLS:
         raise UsageError(f"nothing can be delivered with the protocol {plan.export.protocol}")

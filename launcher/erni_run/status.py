@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from erni_run.config.read import read
 from erni_run.errors import UsageError
 from erni_run.inside.delivery.survey import Standing, survey
 from erni_run.printable import printable
+from erni_run.start.remembered import working_directory
 
 _HEADINGS = ("destination", "pending", "on disk", "oldest", "delivered", "rejected", "dropped")
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -39,7 +39,7 @@ def status(config: str | None, arguments: list[str], environ: Mapping[str, str])
 
 def spool_path(config: str | None, environ: Mapping[str, str]) -> str:
     """The folder that the configuration names. Raises ConfigError."""
-    return read(find(config, environ, os.getcwd()), environ, "python").plan.spool.path
+    return read(find(config, environ, working_directory()), environ, "python").plan.spool.path
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -5,7 +5,6 @@ Any function can be a target, those of json, logging or threading too, which the
 
 from __future__ import annotations
 
-import gc
 import sys
 from _thread import _local  # threading itself is for the application to import
 
@@ -32,28 +31,6 @@ def aside(work: Callable[..., Any], *arguments: Any) -> Any:
         return work(*arguments)
     finally:
         thread.at_work = False
-
-
-def rest_during_collections() -> None:
-    """Trace nothing that the collector of garbage calls, in CPython before 3.12.
-
-    There it runs in the middle of anything, ``ContextVar.set`` (PEP 567) included, which does not survive that a
-    finalizer calls a traced function and so comes back to it.
-    """
-    if _COLLECTS_ANYWHERE and _collecting not in gc.callbacks:
-        gc.callbacks.append(_collecting)
-
-
-def _collecting(phase: str, _: object) -> None:
-    global _was_at_work  # one collection at a time
-    if phase == "start":
-        _was_at_work, thread.at_work = thread.at_work, True
-    else:
-        thread.at_work = _was_at_work
-
-
-_COLLECTS_ANYWHERE = sys.version_info < (3, 12)
-_was_at_work = False
 
 
 def is_the_applications(error: BaseException) -> bool:

@@ -10,7 +10,7 @@ from opentelemetry import context, trace
 
 from erni_run.inside.forks import process
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, is_the_applications, rest_during_collections
+from erni_run.inside.ourselves import aside, is_the_applications
 from erni_run.inside.recorder.provider import Provider
 from erni_run.version import __version__
 
@@ -54,7 +54,6 @@ def backend(site: Site) -> Backend:
 
 def _own(provider: Provider, name: str, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
     recorder = provider.started()  # which brings the rest
-    rest_during_collections()
     from erni_run.inside.recorder.context import current
     from erni_run.inside.recorder.span import Span
 

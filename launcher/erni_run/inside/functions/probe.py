@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from erni_run.inside.functions.backend import Backend
 
 _has_begun = False
+_COLLECTS_ANYWHERE = sys.version_info < (3, 12)
+"""The collector of garbage runs in the middle of anything, ``ContextVar.set`` included, which does not survive being
+called again by what a finalizer calls. So nothing is traced that is called from there."""
+
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
 
@@ -76,11 +80,16 @@ class Probe:
             return None
         try:
             span = self._start() if self._is_plain else self._start_for(entry)
-            return None if span is None else (span, self._attach(span))
+            if span is None:
+                return None
+            thread.at_work = _COLLECTS_ANYWHERE  # as in attach, which would be one call more
+            return span, self._attach(span)
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
         except Exception as error:
             return self._swallow("started", error)
+        finally:
+            thread.at_work = False
 
     def enter_with(self, attributes: dict[str, Any]) -> Any:
         """``enter`` with attributes that have been read in passing."""
@@ -88,7 +97,7 @@ class Probe:
             return None
         try:
             span = self._start(attributes)
-            return None if span is None else (span, self._attach(span))
+            return None if span is None else (span, self.attach(span))
         except RecursionError:  # as above
             return None
         except Exception as error:
@@ -99,10 +108,13 @@ class Probe:
         if state is None:
             return result
         span, token = state
-        try:  # noqa: SIM105  # contextlib.suppress takes longer than all the rest
+        thread.at_work = _COLLECTS_ANYWHERE  # as in detach, which would be one call more
+        try:
             self._detach(token)
-        except (ValueError, RuntimeError):  # a token of another context is no error here (PEP 567)
+        except (ValueError, RuntimeError):
             pass
+        finally:
+            thread.at_work = False
         if type(result) not in NEVER_FOLLOWED and is_followed(result):
             return follow(result, _Following(self, span, exit_))
         if self._at_exit is not None:
@@ -145,7 +157,7 @@ class Probe:
 
     def resume(self, state: Any) -> Any:
         """The body is about to run: the span is current, the token undoes that."""
-        return self._attach(state[1]) if state is not None and not thread.at_work else None
+        return self.attach(state[1]) if state is not None and not thread.at_work else None
 
     def pause(self, state: Any, token: Any) -> None:
         """The body has yielded or ended."""
@@ -168,14 +180,21 @@ class Probe:
 
     def attach(self, what: Any) -> Any:
         """Make ``what``, a span or what was current within it, current. Returns a token."""
-        return self._attach(what)
+        thread.at_work = _COLLECTS_ANYWHERE
+        try:
+            return self._attach(what)
+        finally:
+            thread.at_work = False
 
     def detach(self, token: Any) -> None:
-        """Undo an ``attach``, in silence if it was done in another context."""
+        """Undo an ``attach``, in silence if it was done in another context (PEP 567)."""
+        thread.at_work = _COLLECTS_ANYWHERE
         try:
             self._detach(token)
-        except (ValueError, RuntimeError):  # PEP 567
+        except (ValueError, RuntimeError):
             return
+        finally:
+            thread.at_work = False
 
     def end(self, span: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
         """End ``span`` with what became of the call."""
