@@ -13,6 +13,9 @@ import grpc
 import pytest
 from google.rpc import status_pb2
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.json.http._log_exporter import OTLPLogExporter as JsonLogs
+from opentelemetry.exporter.otlp.json.http.metric_exporter import OTLPMetricExporter as JsonMetrics
+from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter as JsonSpans
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogs
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetrics
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpans
@@ -39,6 +42,9 @@ def exporters(viewer: Viewer, protocol: str) -> tuple[Any, Any, Any]:
     if protocol == "grpc":
         options: dict[str, Any] = {"endpoint": viewer.address.grpc, "insecure": True}
         return GrpcSpans(**options), GrpcLogs(**options), GrpcMetrics(**options)
+    if protocol == "http, json":
+        made = zip((JsonSpans, JsonLogs, JsonMetrics), ("traces", "logs", "metrics"), strict=True)
+        return tuple(kind(endpoint=f"{viewer.address.http}/v1/{name}") for kind, name in made)  # type: ignore[return-value]  # as below
     packed = Compression.Gzip if protocol == "http, gzip" else Compression.NoCompression
     kinds = {"traces": HttpSpans, "logs": HttpLogs, "metrics": HttpMetrics}
     return tuple(  # type: ignore[return-value]  # three of them
@@ -46,7 +52,7 @@ def exporters(viewer: Viewer, protocol: str) -> tuple[Any, Any, Any]:
     )
 
 
-@pytest.mark.parametrize("protocol", ["grpc", "http", "http, gzip"])
+@pytest.mark.parametrize("protocol", ["grpc", "http", "http, gzip", "http, json"])
 def test_official_exporters_are_understood(viewer: Viewer, protocol: str) -> None:
     spans, logs, metrics = exporters(viewer, protocol)
     tracing, logging_, metering = TracerProvider(), LoggerProvider(), None
