@@ -57,9 +57,9 @@ def _age(standing: Standing) -> float:
 def _as_json(standing: Standing) -> dict[str, Any]:
     return {
         "destination": standing.destination,
-        "pending": standing.pending,
-        "bytes": standing.size,
-        "oldest_seconds": round(_age(standing), 1),
+        "pending_spans": standing.pending,
+        "pending_bytes": standing.size,
+        "oldest_age_seconds": round(_age(standing), 1),
         **standing.tally.as_json(),
     }
 

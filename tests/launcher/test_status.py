@@ -50,11 +50,11 @@ def test_status_tells_what_waits_and_changes_nothing(shop: Workshop) -> None:
     assert name.startswith("127.0.0.1-1-grpc-")
     assert (pending, unit, seconds, settled) == ("1,234", "kB", "s", ["0", "0", "0"])
     (destination,) = json.loads(shop.run("erni-run", "status", "--json").stdout)["destinations"]
-    assert destination.pop("oldest_seconds") >= 0
+    assert destination.pop("oldest_age_seconds") >= 0
     assert destination == {
         "destination": name,
-        "pending": 1234,
-        "bytes": pytest.approx(float(size) * 1000, abs=100),
+        "pending_spans": 1234,
+        "pending_bytes": pytest.approx(float(size) * 1000, abs=100),
         "delivered": 0,
         "rejected": {},
         "dropped": {},
@@ -71,7 +71,7 @@ def test_status_of_a_running_process_is_up_to_date(shop: Workshop, collector: Co
         collector.wait_for(lambda spans: len(spans) == 50)
         while True:  # the answer is on its way
             (destination,) = json.loads(shop.run("erni-run", "status", "--json").stdout)["destinations"]
-            assert destination["pending"] + destination["delivered"] == 50
+            assert destination["pending_spans"] + destination["delivered"] == 50
             if destination["delivered"] == 50:
                 break
         process.communicate("\n", timeout=30)
