@@ -26,7 +26,8 @@ from typing import Any
 import opentelemetry.context
 import pytest
 from erni_run.inside.delivery.encoder import encode
-from erni_run.inside.recorder.context import current, install
+from erni_run.inside.recorder.context import install
+from erni_run.inside.recorder.current import current
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.plan import SamplingPlan
 from hypothesis import given, settings

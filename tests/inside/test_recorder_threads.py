@@ -15,7 +15,7 @@ from typing import Any
 
 import opentelemetry.context
 import pytest
-from erni_run.inside.recorder.context import SPAN_KEY, current
+from erni_run.inside.recorder.current import SPAN_KEY, current
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.tracer import Tracer
 from erni_run.plan import SamplingPlan

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.sampling import HeadSampler, Keeping, Threshold
 from erni_run.plan import SamplingPlan, SamplingRule
@@ -63,6 +64,11 @@ class Shop:
         if most is not None:
             self.recorder.keeping = Keeping(SamplingPlan(**plan), most)
         self.tracer = self.recorder.get_tracer("shop")
+
+    def call(self, name: str = "site", attributes: Any = ()) -> Any:
+        """The span of a traced function's call."""
+        span = self.tracer.starter(name, SpanKind.INTERNAL, dict(attributes))()
+        return unsampled.of(span) if type(span) is int else span
 
     def start(self, name: str = "a", above: Any = None, **options: Any) -> Any:
         above = NonRecordingSpan(above) if isinstance(above, SpanContext) else above
@@ -156,9 +162,8 @@ def test_share_of_traces_that_is_kept_is_the_ratio(ratio: float, own_ids: bool) 
 @pytest.mark.parametrize("own_ids", [True, False])
 def test_call_sites_and_the_api_sample_alike(own_ids: bool) -> None:
     shop = Shop(ratio=0.5, seed=None if own_ids else 3)
-    start = shop.tracer.starter("site", SpanKind.INTERNAL, {})
     for _ in range(2000):
-        span = start()
+        span = shop.call()
         assert (span.get_span_context().trace_id % ALL >= ALL // 2) == span.is_recording()
         span.end()
     assert 800 < len(shop.delivered) < 1200
@@ -265,7 +270,7 @@ def test_rule_decides_at_the_root(case: str, own_ids: bool) -> None:
         assert root.is_recording() == is_kept
         assert shop.start("GET /health", root).is_recording() == is_kept  # rules are for roots
         if not any(isinstance(value, Unsayable) for value in attributes.values()):
-            assert (shop.tracer.starter(name, SpanKind.INTERNAL, attributes)().is_recording()) == is_kept
+            assert shop.call(name, attributes).is_recording() == is_kept
 
 
 def test_rule_is_told_to_other_services_as_any_ratio() -> None:
@@ -343,7 +348,7 @@ def test_trace_of_an_unsampled_remote_parent_is_kept_for_an_error() -> None:
 
 def test_other_services_are_told_that_a_held_trace_is_not_sampled() -> None:
     shop = Shop(ratio=0.0, keep_errors=True)
-    for root in (shop.start("root"), shop.tracer.starter("site", SpanKind.INTERNAL, {})()):
+    for root in (shop.start("root"), shop.call()):
         assert root.is_recording()
         headers: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(headers, set_span_in_context(root, Context()))
@@ -354,7 +359,7 @@ def test_other_services_are_told_that_a_held_trace_is_not_sampled() -> None:
 @pytest.mark.parametrize("own_ids", [True, False])
 def test_span_that_is_not_recorded_has_a_valid_context_to_pass_on(own_ids: bool) -> None:
     shop = Shop(ratio=0.0, seed=None if own_ids else 1)
-    for root in (shop.start("root"), shop.tracer.starter("site", SpanKind.INTERNAL, {})()):
+    for root in (shop.start("root"), shop.call()):
         headers: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(headers, set_span_in_context(root, Context()))
         found = trace.get_current_span(TraceContextTextMapPropagator().extract(headers)).get_span_context()
@@ -426,7 +431,9 @@ import json, os, sys
 from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
-from erni_run.inside.recorder.context import current, install
+from erni_run.inside.recorder.context import install
+from erni_run.inside.recorder.current import current
+from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.plan import SamplingPlan
 

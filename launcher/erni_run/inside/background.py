@@ -15,7 +15,7 @@ from _thread import LockType, allocate_lock, get_native_id, start_new_thread
 from collections.abc import Callable
 
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import thread
+from erni_run.inside.ourselves import aside
 
 _FORK_WARNS = sys.version_info >= (3, 12)
 _LONGEST_WAIT = 0.05  # seconds that a fork may wait for one of our threads
@@ -66,19 +66,21 @@ class Background:
         _release(self._alarm)
 
     def _run(self, alarm: LockType) -> None:
-        thread.at_work = True
         self._native_id = get_native_id()
         while True:
             alarm.acquire(timeout=self._every)
             if alarm is not self._alarm:
                 break
-            self._is_working = True
-            try:
-                self._work()
-            except Exception as error:  # the thread outlives whatever goes wrong once
-                say_once(f"{self._name}: {describe(error)}")
-            finally:
-                self._is_working = False
+            aside(self._turn)
+
+    def _turn(self) -> None:
+        self._is_working = True
+        try:
+            self._work()
+        except Exception as error:  # the thread outlives whatever goes wrong once
+            say_once(f"{self._name}: {describe(error)}")
+        finally:
+            self._is_working = False
 
     def step_aside(self) -> None:
         """End the thread for the time of a fork, unless it is in the middle of something."""

@@ -1,16 +1,21 @@
 """Is this thread doing our own work? What we call ourselves is never traced: it would call us again, without end.
 
 Any function can be a target, those of json, logging or threading too, which the recorder itself uses.
+
+Whoever wants to know asks at each call of a traced function, and to look at a variable of the thread takes as long as
+all else that such a call needs. So what is under way is counted over all threads: nearly always that is nothing.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import _local  # threading itself is for the application to import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType, FrameType
     from typing import Any
 
 
@@ -22,15 +27,64 @@ thread = _Thread()
 """``thread.at_work`` is true while this thread runs code of ours."""
 
 
+class UnderWay:
+    """What of ours is under way, over all threads: ``work``, pieces of it; ``settings``, exchanges of what is current.
+
+    To add and to subtract is atomic: CPython lets other threads and signals in at calls and backward jumps alone.
+    """
+
+    __slots__ = ("settings", "work")
+
+    def __init__(self) -> None:
+        self.work = self.settings = 0
+
+
+under_way = UnderWay()
+setting = 1 if sys.version_info < (3, 12) else 0
+"""What one exchange of what is current adds to ``under_way.settings``. Before CPython 3.12 the collector of garbage
+runs in the middle of anything, ``ContextVar.set`` included, which does not survive being called again by what a
+finalizer calls: nothing is traced that is called from there.
+"""
+setters: set[CodeType] = set()
+"""The code of functions that exchange what is current."""
+
+
+def is_ours() -> bool:
+    """Whether the call that a hook looks at, the caller of this, is one of our own work, or comes out of the middle of
+    an exchange. Worth asking if something is ``under_way``.
+    """
+    return thread.at_work or (under_way.settings > 0 and _is_setting(sys._getframe(1).f_back))
+
+
+def _is_setting(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code in setters:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _in_child() -> None:
+    """What other threads had under way is the parent's."""
+    under_way.work = int(thread.at_work)
+    under_way.settings = int(_is_setting(sys._getframe()))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
 def aside(work: Callable[..., Any], *arguments: Any) -> Any:
     """``work(*arguments)``, untraced. Within it, ``thread.at_work`` is true."""
     if thread.at_work:
         return work(*arguments)
-    thread.at_work = True
+    under_way.work += 1
     try:
+        thread.at_work = True
         return work(*arguments)
     finally:
         thread.at_work = False
+        under_way.work -= 1
 
 
 def is_the_applications(error: BaseException) -> bool:

@@ -50,10 +50,11 @@ def encode(span: Span) -> bytes:
         before = _name_and_kind(span._name, template)
     if span.values is not None:
         attributes = _attributes(b"\x4a", list(span.values.items()))
-    elif span.extra:
-        attributes += b"".join(
-            [_attribute(b"\x4a", name, value) for name, value in span.extra.items() if value is not ...]
-        )
+    else:
+        if span.captured:
+            attributes += _attributes(b"\x4a", span.captures())
+        if span.extra:
+            attributes += _attributes(b"\x4a", span.extra.items())
     times = _times(span._start_time, 0x41, span._end_time or 0)
     end = dropped + _PLAIN_END if span.rare is None and span.remote is None else _rare_end(span)
     return b"".join((head, ids, before, times, attributes, end))

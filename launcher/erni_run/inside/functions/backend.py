@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Backend:
     """The operations of a call site.
 
-    ``start(attributes)`` gives a started span with clean attributes, None where nothing is recorded. ``attach(what)``
-    makes a span, or what ``get()`` gave, current and returns the token for ``detach``. ``end(span)`` never raises.
+    ``start(captured)`` gives a started span with the values of the site's captures in passing, None where nothing is
+    recorded, or an integer where nothing is recorded either, but that shall be made current. ``attach(what)`` makes it,
+    or what ``get()`` gave, current and returns the token for ``detach``. ``end(span)`` never raises.
     ``add(span, attributes)`` adds clean attributes.
     """
 
@@ -37,28 +38,28 @@ class Backend:
 
 def backend(site: Site) -> Backend:
     """The backend for the spans of ``site``."""
-    name, kind = site.name, trace.SpanKind[site.kind.upper()]
+    kind = trace.SpanKind[site.kind.upper()]
     captured = site.captures.expressions if site.captures is not None else ()
     attributes = {name: value for name, value in site.attributes.items() if name not in captured}
     provider = trace.get_tracer_provider()
     if type(provider) is Provider:
         try:
-            return _own(provider, name, kind, attributes)
+            return _own(provider, site, kind, attributes)
         except Exception as error:  # e.g. limits in the environment that the SDK refuses
             if is_the_applications(error):
                 raise
             say_once(f"no spans are recorded: {describe(error)}")
             return _none()
-    return _stock(name, kind, attributes)
+    return _stock(site, kind, attributes)
 
 
-def _own(provider: Provider, name: str, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
+def _own(provider: Provider, site: Site, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
     recorder = provider.started()  # which brings the rest
-    from erni_run.inside.recorder.context import current
+    from erni_run.inside.recorder.current import current
     from erni_run.inside.recorder.span import Span
 
     tracer = recorder.get_tracer("erni_run", __version__)
-    start = tracer.starter(name, kind, attributes)
+    start = tracer.starter(site.name, kind, attributes, site.in_passing)
     return Backend(start, current.set, current.reset, current.get, Span.end, Span.add)
 
 
@@ -69,13 +70,13 @@ def _none() -> Backend:
     return Backend(nothing, nothing, nothing, nothing, nothing, nothing)
 
 
-def _stock(name: str, kind: trace.SpanKind, attributes: dict[str, Any]) -> Backend:
+def _stock(site: Site, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
     tracer = trace.get_tracer("erni_run", __version__)
     runtime = context._RUNTIME_CONTEXT  # context.detach would log what is no error here
 
-    def start(more: Mapping[str, Any] | None = None) -> Any:
-        given = {**attributes, **{name: value for name, value in (more or {}).items() if value is not ...}}
-        span = aside(lambda: tracer.start_span(name, kind=kind, attributes=given))
+    def start(captured: tuple[Any, ...] = ()) -> Any:
+        given = {name: value for name, value in zip(site.in_passing, captured, strict=False) if value is not ...}
+        span = aside(lambda: tracer.start_span(site.name, kind=kind, attributes={**attributes, **given}))
         span._erni_run_generation = process.generation
         return span
 

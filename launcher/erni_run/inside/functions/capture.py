@@ -20,7 +20,7 @@ from erni_run.inside.functions.redact import REDACTED, is_redacted
 from erni_run.inside.functions.source import Parameters
 from erni_run.inside.functions.value import INT64, clean
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import is_a_signal_handlers, thread
+from erni_run.inside.ourselves import aside, is_a_signal_handlers, thread, under_way
 from erni_run.plan import CapturePlan
 
 RESULT = "result"
@@ -152,11 +152,13 @@ def _compile(
             guarded += _guarded(_calling_ours(text, own), store, own, attribute, bounds.max_length)
     lines = [f"def {own}capture({', '.join((f'{own}attributes', *names))}, /):", *plain]
     if guarded:
-        lines += [f"    {own}before, {own}thread.at_work = {own}thread.at_work, True", "    try:"]
-        lines += [*guarded, "    finally:", f"        {own}thread.at_work = {own}before"]
+        lines += [f"    {own}before = {own}thread.at_work", f"    {own}under_way.work += 1", "    try:"]
+        lines += [f"        {own}thread.at_work = True", *guarded, "    finally:"]
+        lines += [f"        {own}thread.at_work = {own}before", f"        {own}under_way.work -= 1"]
     namespace = {
         "__name__": __name__,
         f"{own}thread": thread,
+        f"{own}under_way": under_way,
         f"{own}clean": partial(clean, most=bounds.max_length),
         f"{own}aside": partial(_aside, bounds.max_length, where),
         f"{own}failed": partial(_failed, where),
@@ -206,13 +208,10 @@ def _calling_ours(expression: str, own: str) -> str:
 
 def _aside(most: int, where: str, attributes: dict[str, Any], attribute: str, value: Any) -> None:
     """Store ``value``, whose ``str()`` may run code of the application's."""
-    before, thread.at_work = thread.at_work, True
     try:
-        attributes[attribute] = clean(value, most)
+        attributes[attribute] = aside(clean, value, most)
     except BaseException as error:  # whatever the application's code raises
         _failed(where, attribute, error)
-    finally:
-        thread.at_work = before
 
 
 def _clean_in_passing(most: int, where: str, attribute: str, value: Any) -> Any:

@@ -17,16 +17,12 @@ from erni_run.inside.functions.choice import is_for
 from erni_run.inside.functions.follow import NEVER_FOLLOWED, follow, is_followed
 from erni_run.inside.imports import is_too_early
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import is_the_applications, thread
+from erni_run.inside.ourselves import aside, is_ours, is_the_applications, setters, setting, under_way
 
 if TYPE_CHECKING:
     from erni_run.inside.functions.backend import Backend
 
 _has_begun = False
-_COLLECTS_ANYWHERE = sys.version_info < (3, 12)
-"""The collector of garbage runs in the middle of anything, ``ContextVar.set`` included, which does not survive being
-called again by what a finalizer calls. So nothing is traced that is called from there."""
-
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
 
@@ -35,6 +31,7 @@ class Site:
     """One call site: what is the same for every span of it.
 
     ``only`` restricts an inherited method to that class; its receiver is then the first of the parameters at entry.
+    ``in_passing`` names the attributes whose values the first hook is given instead of parameters.
     """
 
     name: str
@@ -45,81 +42,97 @@ class Site:
     record_exceptions: bool = True
     only: type | None = None
     captures: Captures | None = None
+    in_passing: tuple[str, ...] = ()
 
 
 class Probe:
-    """The hooks of one call site. A state is ``None`` where there is no span to look after."""
+    """The hooks of one call site. A state is ``None`` where there is no span to look after; a span is an integer where
+    all there is to do is to make it current.
+    """
 
-    __slots__ = ("_add", "_at_entry", "_at_exit", "_attach", "_detach", "_end", "_get", "_is_plain", "_site", "_start")
+    __slots__ = ("_add", "_at_entry", "_at_exit", "_attach", "_detach", "_end", "_get", "_site", "_start")
 
     def __init__(self, site: Site) -> None:
         captures = site.captures
         self._site = site
         self._at_entry = captures.at_entry if captures is not None else None
         self._at_exit = captures.at_exit if captures is not None else None
-        self._is_plain = site.only is None and self._at_entry is None
         self._start: Callable[..., Any] = self._start_first
 
     def __reduce__(self) -> tuple[type[Probe], tuple[Site]]:
         """A function that is pickled by value takes its hooks along; over there they begin anew."""
         return Probe, (self._site,)
 
-    def hooks(self, has_steps: bool, *, in_passing: bool = False) -> dict[str, Callable[..., Any]]:
-        """The hooks by their names in a trampoline; those of a generator's steps, or those around a call. With
-        ``in_passing`` the first one is given attributes, not parameters.
-        """
-        names = ("begin", "resume", "pause", "finish", "abort") if has_steps else ("enter", "leave", "fail")
-        hooks = {name: getattr(self, name) for name in names}
-        return {**hooks, names[0]: getattr(self, f"{names[0]}_with")} if in_passing else hooks
+    def hooks(self, has_steps: bool) -> dict[str, Callable[..., Any]]:
+        """The hooks by their names in a trampoline; those of a generator's steps, or those around a call."""
+        is_plain = bool(self._site.in_passing) or (self._site.only is None and self._at_entry is None)
+        if has_steps:
+            first = self.begin if is_plain else self.begin_for
+            steps = {name: getattr(self, name) for name in ("resume", "pause", "finish", "abort")}
+            return {"begin": first, **steps}
+        last = self.leave if self._at_exit is None else self.leave_with
+        return {"enter": self.enter if is_plain else self.enter_for, "leave": last, "fail": self.fail}
 
     # functions and coroutines: state = (span, token)
 
-    def enter(self, *entry: Any) -> Any:
-        """Start a span and make it current."""
-        if thread.at_work:
-            return None
+    def enter(self, captured: tuple[Any, ...] = ()) -> Any:
+        """Start a span, with what has been captured in passing, and make it current."""
         try:
-            span = self._start() if self._is_plain else self._start_for(entry)
+            if (under_way.work or under_way.settings) and is_ours():
+                return None
+            start = self._start  # CPython 3.11 calls a variable faster than what is in a slot
+            span = start(captured)
             if span is None:
                 return None
-            thread.at_work = _COLLECTS_ANYWHERE  # as in attach, which would be one call more
-            return span, self._attach(span)
+            attach = self._attach
+            under_way.settings += setting  # as in attach, which would be one call more
+            try:
+                return span, attach(span)
+            finally:
+                under_way.settings -= setting
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
         except Exception as error:
             return self._swallow("started", error)
-        finally:
-            thread.at_work = False
 
-    def enter_with(self, attributes: dict[str, Any]) -> Any:
-        """``enter`` with attributes that have been read in passing."""
-        if thread.at_work:
-            return None
+    def enter_for(self, *entry: Any) -> Any:
+        """The same for what has to look at parameters first."""
         try:
-            span = self._start(attributes)
+            span = None if is_ours() else self._start_for(entry)
             return None if span is None else (span, self.attach(span))
         except RecursionError:  # as above
             return None
         except Exception as error:
             return self._swallow("started", error)
 
-    def leave(self, state: Any, result: Any = None, *exit_: Any) -> Any:
+    def leave(self, state: Any, result: Any = None) -> Any:
         """The call has returned ``result``; returns what the application gets."""
         if state is None:
             return result
         span, token = state
-        thread.at_work = _COLLECTS_ANYWHERE  # as in detach, which would be one call more
+        detach, end = self._detach, self._end  # as above
+        under_way.settings += setting
         try:
-            self._detach(token)
+            detach(token)
         except (ValueError, RuntimeError):
             pass
         finally:
-            thread.at_work = False
-        if type(result) not in NEVER_FOLLOWED and is_followed(result):
+            under_way.settings -= setting
+        if result is not None and type(result) not in NEVER_FOLLOWED and is_followed(result):
+            return follow(result, _Following(self, span, ()))
+        if type(span) is not int:
+            end(span)
+        return result
+
+    def leave_with(self, state: Any, result: Any = None, *exit_: Any) -> Any:
+        """The same where the result is captured."""
+        if state is None:
+            return result
+        span, token = state
+        self.detach(token)
+        if is_followed(result):
             return follow(result, _Following(self, span, exit_))
-        if self._at_exit is not None:
-            self._describe_result(span, result, exit_)
-        self._end(span)
+        self.end(span, None, result, exit_)
         return result
 
     def fail(self, state: Any) -> None:
@@ -135,29 +148,29 @@ class Probe:
 
     # generators: state = [span, what to make current while the body runs]
 
-    def begin(self, *entry: Any) -> Any:
-        """Start a span that is not current yet."""
-        if thread.at_work:
-            return None
+    def begin(self, captured: tuple[Any, ...] = ()) -> Any:
+        """Start a span, with what has been captured in passing, that is not current yet."""
         try:
-            span = self._start() if self._is_plain else self._start_for(entry)
+            span = None if is_ours() else self._start(captured)
             return None if span is None else [span, span]
+        except RecursionError:  # as above
+            return None
         except Exception as error:
             return self._swallow("started", error)
 
-    def begin_with(self, attributes: dict[str, Any]) -> Any:
-        """``begin`` with attributes that have been read in passing."""
-        if thread.at_work:
-            return None
+    def begin_for(self, *entry: Any) -> Any:
+        """The same for what has to look at parameters first."""
         try:
-            span = self._start(attributes)
+            span = None if is_ours() else self._start_for(entry)
             return None if span is None else [span, span]
+        except RecursionError:  # as above
+            return None
         except Exception as error:
             return self._swallow("started", error)
 
     def resume(self, state: Any) -> Any:
         """The body is about to run: the span is current, the token undoes that."""
-        return self.attach(state[1]) if state is not None and not thread.at_work else None
+        return self.attach(state[1]) if state is not None and not is_ours() else None
 
     def pause(self, state: Any, token: Any) -> None:
         """The body has yielded or ended."""
@@ -180,32 +193,33 @@ class Probe:
 
     def attach(self, what: Any) -> Any:
         """Make ``what``, a span or what was current within it, current. Returns a token."""
-        thread.at_work = _COLLECTS_ANYWHERE
+        under_way.settings += setting
         try:
             return self._attach(what)
         finally:
-            thread.at_work = False
+            under_way.settings -= setting
 
     def detach(self, token: Any) -> None:
         """Undo an ``attach``, in silence if it was done in another context (PEP 567)."""
-        thread.at_work = _COLLECTS_ANYWHERE
+        under_way.settings += setting
         try:
             self._detach(token)
         except (ValueError, RuntimeError):
             return
         finally:
-            thread.at_work = False
+            under_way.settings -= setting
 
     def end(self, span: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
         """End ``span`` with what became of the call."""
+        if type(span) is int:
+            return
         if error is not None:
-            was_at_work, thread.at_work = thread.at_work, True
             try:
-                self._describe_failure(span, error)
+                aside(self._describe_failure, span, error)
+            except RecursionError:  # as above: there is no room for more than the end of the span
+                pass
             except Exception as problem:  # the exception's own __str__ may raise: whatever it is, the span ends
                 self._swallow("described", problem)
-            finally:
-                thread.at_work = was_at_work
         elif self._at_exit is not None:
             self._describe_result(span, result, exit_)
         self._end(span)
@@ -228,29 +242,25 @@ class Probe:
                 return None
             entry = entry[1:]
         span = self._start()
-        if self._at_entry is not None and span is not None and span.is_recording():
+        if self._at_entry is not None and _is_recording(span):
             attributes: dict[str, Any] = {}
             self._at_entry(attributes, *entry)
             self._add(span, attributes)
         return span
 
-    def _start_first(self, *attributes: dict[str, Any]) -> Any:
+    def _start_first(self, captured: tuple[Any, ...] = ()) -> Any:
         """The first span makes us import all that recording needs. A call that is too early for that has none."""
         global _has_begun  # noqa: PLW0603  # a process begins once
         had_begun = _has_begun
         if not had_begun and is_too_early():
             return None
-        _has_begun = thread.at_work = True  # from here on what is half imported is ours: other threads wait for it
+        _has_begun = True  # from here on what is half imported is ours: other threads wait for it
         try:
-            with forks.late_import():
-                from erni_run.inside.functions.backend import backend
-            self._take(backend(self._site))
+            self._take(aside(_backend, self._site))
         except BaseException:
             _has_begun = had_begun
             raise
-        finally:
-            thread.at_work = False
-        return self._start(*attributes)
+        return self._start(captured)
 
     def _take(self, backend: Backend) -> None:
         self._attach, self._detach, self._get = backend.attach, backend.detach, backend.get
@@ -281,6 +291,16 @@ class Probe:
         return bool(ignore) and any(_type_name(kind, ":") in ignore for kind in type(error).__mro__)
 
 
+def _is_recording(span: Any) -> bool:
+    return span is not None and type(span) is not int and bool(span.is_recording())
+
+
+def _backend(site: Site) -> Backend:
+    with forks.late_import():
+        from erni_run.inside.functions.backend import backend
+    return backend(site)
+
+
 class _Following:
     """The span of a call that has returned an awaitable."""
 
@@ -306,6 +326,9 @@ class _Following:
         if not self._is_over:
             self._is_over = True
             self._probe.end(self._span, error, result, self._exit)
+
+
+setters.update(hook.__code__ for hook in (Probe.enter, Probe.leave, Probe.attach, Probe.detach))
 
 
 def _mark(span: Any, error: BaseException) -> None:

@@ -61,7 +61,8 @@ def around(wish: Wish, code: CodeType, *, is_portable: bool = False, is_alone: b
         is_current=wish.span.current,
         is_portable=is_portable,
     )
-    return Around(_hooks(wish, captures, has_steps=has_steps(code, shape), in_passing=bool(in_passing)), shape)
+    hooks = _hooks(wish, captures, has_steps=has_steps(code, shape), in_passing=tuple(name for name, _ in in_passing))
+    return Around(hooks, shape)
 
 
 def hooks_without_code(wish: Wish) -> Hooks:
@@ -89,7 +90,7 @@ def _captures(wish: Wish, parameters: Parameters, *, has_result: bool) -> Captur
     return compile_captures(expressions, wish.capture, parameters, wish.where)
 
 
-def _hooks(wish: Wish, captures: Captures, *, has_steps: bool, in_passing: bool = False) -> Hooks:
+def _hooks(wish: Wish, captures: Captures, *, has_steps: bool, in_passing: tuple[str, ...] = ()) -> Hooks:
     owner, _, name = wish.qualname.rpartition(".")
     words = {"module": wish.module, "class": owner, "function": name, "qualname": wish.qualname}
     span = wish.span
@@ -105,8 +106,9 @@ def _hooks(wish: Wish, captures: Captures, *, has_steps: bool, in_passing: bool 
         record_exceptions=wish.capture.exceptions,
         only=wish.only,
         captures=captures if captures.expressions else None,
+        in_passing=in_passing,
     )
-    hooks = Probe(site).hooks(has_steps, in_passing=in_passing)
+    hooks = Probe(site).hooks(has_steps)
     return {**hooks, "clean": captures.clean} if in_passing else hooks
 
 

@@ -110,7 +110,7 @@ class Shape:
     """How a trampoline is written, beyond what the function itself decides.
 
     ``entry`` and ``exit`` name the parameters that the first and the last hook receive. ``in_passing``: instead of them
-    the first hook receives a dict, each attribute's name with the value of a parameter; what is no number, and no
+    the first hook receives a tuple, for each attribute named there the value of a parameter; what is no number, and no
     string of at most ``longest`` characters, is what the hook "clean" makes of it. ``takes_result``: the last hook
     receives what the call returns, before ``exit``. ``in_context``: a generator has the hooks of a function, around its
     whole life. ``is_current``: a generator's hooks follow every step of it. ``is_portable``: the original function is
@@ -213,7 +213,7 @@ def _entry(shape: Shape) -> str:
     """The arguments of the first hook."""
     if not shape.in_passing:
         return ", ".join(shape.entry)
-    return f"{{{', '.join(f'{name!r}: {_value(name, of, shape.longest)}' for name, of in shape.in_passing)}}}"
+    return f"({''.join(f'{_value(name, of, shape.longest)}, ' for name, of in shape.in_passing)})"
 
 
 def _value(attribute: str, parameter: str, longest: int) -> str:

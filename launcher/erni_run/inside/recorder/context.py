@@ -1,64 +1,54 @@
-"""What is current: OpenTelemetry's runtime context, which can hold a span itself instead of a mapping that holds it.
-
-Making a span current is then one ``ContextVar.set`` (PEP 567). The mapping is made when somebody asks for it; whoever
-uses OpenTelemetry's context API sees what they always see.
-"""
+"""OpenTelemetry's runtime context on top of ``current``: whoever uses its API sees what they always see."""
 
 from __future__ import annotations
 
-from contextvars import ContextVar, Token
+from contextvars import Token
 from typing import Any
 
 import opentelemetry.context
 from opentelemetry.context.context import Context, _RuntimeContext
-from opentelemetry.trace.propagation import _SPAN_KEY
 
-SPAN_KEY = _SPAN_KEY
-
-current: ContextVar[Any] = ContextVar("erni_run.current", default=Context())  # noqa: B039  # a Context cannot be changed
-"""A ``Context``, or a ``Current`` that can make one."""
+from erni_run.inside.ourselves import setters, setting, under_way
+from erni_run.inside.recorder import unsampled
+from erni_run.inside.recorder.current import Current, current
 
 
-class Current:
-    """What can stand in ``current`` by itself. ``base`` is the context in which it was made current, None if that was
-    empty.
-    """
-
-    base: Context | None = None
-    made: Context | None = None
-    _end_time: int | None
-
-    def as_context(self) -> Context:
-        """The context that holds this span, and else what ``base`` holds."""
-        made = self.made
-        if made is None:
-            made = Context({**(self.base or {}), SPAN_KEY: self})
-            if not self._end_time:  # a span that is over shall go without the collector of cycles
-                self.made = made
-        return made
+def get() -> Any:
+    """What is current: a ``Context`` or a ``Current``."""
+    value = current.get()
+    if type(value) is int:
+        value = unsampled.of(value)
+        _set(value)  # whoever asks again gets the same one, until what has set the number takes that back
+    return value
 
 
-def rest(base: Context) -> Context | None:
-    """What ``base`` holds beside a span, None if that is nothing. To hold the span, too, would keep alive whatever it
-    descends from: a task that starts the next one, for ever.
-    """
-    if SPAN_KEY not in base:
-        return base or None
-    return Context({key: value for key, value in base.items() if key != SPAN_KEY}) if len(base) > 1 else None
+def _set(value: Any) -> Token[Any]:
+    under_way.settings += setting
+    try:
+        return current.set(value)
+    finally:
+        under_way.settings -= setting
 
 
 class _LazyContext(_RuntimeContext):
     """See ``opentelemetry.context``, whose functions call this."""
 
     def attach(self, context: Context) -> Token[Any]:
-        return current.set(context)
+        return _set(context)
 
     def detach(self, token: Token[Any]) -> None:
-        current.reset(token)
+        under_way.settings += setting
+        try:
+            current.reset(token)
+        finally:
+            under_way.settings -= setting
 
     def get_current(self) -> Context:
-        value = current.get()
+        value = get()
         return value.as_context() if isinstance(value, Current) else value  # anything can have been attached
+
+
+setters.update({_set.__code__, _LazyContext.detach.__code__})
 
 
 def install() -> None:

@@ -122,22 +122,30 @@ class Recorder(TracerProvider):
             return  # begun before the fork: it is the parent's
         local.ended += 1
         try:
-            try:
-                if self.processors:
-                    self._active_span_processor._on_ending(span)
-                    self._active_span_processor.on_end(span._readable_span())
-            finally:  # whatever a processor raises: its own business is not ours
+            if self.processors:
+                self._tell_processors(span)
+            elif local.is_kept and span.span_id != local.root_id:  # most spans: what _hand_over comes to
+                if self._deliver is not None:
+                    self._deliver(span)
+            else:
                 self._hand_over(span)
         except Exception as error:
             if is_the_applications(error):
                 raise
             say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
 
+    def _tell_processors(self, span: Span) -> None:
+        try:
+            self._active_span_processor._on_ending(span)
+            self._active_span_processor.on_end(span._readable_span())
+        finally:  # whatever a processor raises: its own business is not ours
+            self._hand_over(span)
+
     def _hand_over(self, span: Span) -> None:
         local = span.trace
         if self._deliver is None:
             return
-        if local.flags & 1:
+        if local.is_kept:
             if self.settlement is not None and span.span_id == local.root_id:
                 self.settlement.over(local, span.duration / 1e9)
             self._deliver(span)

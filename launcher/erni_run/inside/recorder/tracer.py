@@ -16,18 +16,18 @@ from opentelemetry.trace import Link, SpanContext, SpanKind
 from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 
 from erni_run.inside.forks import process
-from erni_run.inside.recorder.context import SPAN_KEY, Current, current, rest
+from erni_run.inside.recorder import unsampled
+from erni_run.inside.recorder.context import get as get_current
+from erni_run.inside.recorder.current import SPAN_KEY, Current, current, rest
 from erni_run.inside.recorder.ids import random_bits
-from erni_run.inside.recorder.span import Span, Template, Trace, Unsampled
+from erni_run.inside.recorder.span import Span, Template, Trace, begin_trace
 from erni_run.inside.recorder.tracestate import with_threshold
+from erni_run.inside.recorder.unsampled import RANDOM_BITS, Unsampled
 
 if TYPE_CHECKING:
     from erni_run.inside.recorder.recorder import Recorder
 
-RANDOMNESS = (1 << 56) - 1
-"""The bits of a trace id that decide (W3C Trace Context level 2)."""
 _MOST_TEMPLATES = 4096
-_ROOMY = 64  # more than any call site captures
 
 
 class Tracer(SdkTracer):
@@ -62,18 +62,27 @@ class Tracer(SdkTracer):
             span.records_exception, span.sets_status = record_exception, set_status_on_exception
         return span  # type: ignore[no-any-return]  # one of ours
 
-    def starter(self, name: str, kind: SpanKind, attributes: Mapping[str, Any]) -> Callable[[], Any]:
-        """A function ``start(extra)`` that starts a span of one call site below the current one, with clean attributes
-        beside those of the site; it gives None where there is nothing to make current, because nothing is recorded
-        there already.
+    def starter(  # noqa: C901  # the function within it
+        self, name: str, kind: SpanKind, attributes: Mapping[str, Any], captures: tuple[str, ...] = ()
+    ) -> Callable[..., Any]:
+        """A function ``start(captured)`` that starts a span of one call site below the current one, with the clean
+        values of ``captures`` beside the attributes of the site. It gives None where there is nothing to make current,
+        because nothing is recorded there already; for a trace that is not kept a number, which is made current as it
+        is.
         """
-        template = Template(self, name, kind, attributes)
+        template = Template(self, name, kind, attributes, captures)
+        has_room = len(captures) <= template.room
         recorder, begin, get, new_span_id = self.recorder, self.begin, current.get, self.recorder.new_span_id
 
-        def start(extra: dict[str, Any] | None = None) -> Any:
+        def start(captured: tuple[Any, ...] = ()) -> Any:  # noqa: PLR0912  # a call takes as long as ten of these lines
             base = get()
             kind = type(base)
-            parent = base if kind is Span or kind is Unsampled else base.get(SPAN_KEY)
+            if kind is Span or kind is Unsampled:
+                parent = base
+            elif kind is int:
+                return None
+            else:
+                parent = base.get(SPAN_KEY) if base else None
             if type(parent) is Span and not recorder.is_watched:
                 local = parent.trace
                 parent_id = parent.span_id
@@ -84,20 +93,20 @@ class Tracer(SdkTracer):
             elif parent is None and recorder.has_plain_roots:
                 threshold = recorder.head.threshold
                 if threshold:
-                    randomness = random_bits(56)
+                    randomness = random_bits(RANDOM_BITS)
                     if randomness < threshold:
-                        return _plain_unsampled(randomness, base)
-                    trace_id = random_bits(72) << 56 | randomness
+                        return unsampled.of(randomness, rest(base)) if base else randomness
+                    trace_id = random_bits(128 - RANDOM_BITS) << RANDOM_BITS | randomness
                 else:
                     trace_id = random_bits(128)
                 parent_id = 0
                 span_id = new_span_id()
-                local = Trace(trace_id, 3, recorder.head.state, process.generation, span_id)
+                local = begin_trace(trace_id, 3, recorder.head.state, process.generation, span_id)
                 if recorder.settlement is not None:
                     recorder.settlement.began(local, name)
             else:
                 has_nothing = type(parent) is Unsampled and recorder.has_own_sampler
-                return None if has_nothing else _given(begin(template), extra)
+                return None if has_nothing else _given(begin(template), captures, captured)
             span = Span()
             span.trace = local
             span.template = template
@@ -107,13 +116,13 @@ class Tracer(SdkTracer):
                 span.base = parent.base
             else:
                 span.base = rest(base) if len(base) > 1 or (parent is None and base) else None
-            span.extra = extra
+            span.captured = captured
+            span.extra = None
             span._end_time = None
             span._name = name
             span._start_time = time_ns()
-            return span if is_roomy or not extra else _given(span, extra)
+            return span if has_room else _given(span, captures, captured)
 
-        is_roomy = template.room >= _ROOMY
         return start
 
     def begin(
@@ -128,7 +137,7 @@ class Tracer(SdkTracer):
 
         The parent is the current span of ``context``, by default of the current context.
         """
-        base: Any = current.get() if context is None else context
+        base: Any = get_current() if context is None else context
         parent: Any = base if isinstance(base, Current) else base.get(SPAN_KEY)
         recorder = self.recorder
         span: Any
@@ -168,12 +177,12 @@ class Tracer(SdkTracer):
             is_kept = kept is not None
             state = with_threshold(state, "") if kept is None else kept
         span_id = recorder.new_span_id()
-        local = Trace(trace_id, random | is_kept, state, process.generation, span_id)
+        local = begin_trace(trace_id, random | is_kept, state, process.generation, span_id)
         if is_kept and recorder.settlement is not None:
             recorder.settlement.began(local, template.name)
         if not is_kept:
             if not recorder.keeping.is_wanted:
-                return _unsampled(local.context(span_id), rest(base))
+                return Unsampled(local.context(span_id), rest(base))
             local.held = recorder.keeping.hold()
         span = _new(template, local, above.span_id if above is not None else 0, span_id)
         if above is not None:
@@ -203,10 +212,10 @@ class Tracer(SdkTracer):
         )
         span_id = recorder.new_span_id()
         state = result.trace_state if result.trace_state is not None else DEFAULT_TRACE_STATE
-        local = Trace(trace_id, random | result.decision.is_sampled(), state, process.generation, span_id)
+        local = begin_trace(trace_id, random | result.decision.is_sampled(), state, process.generation, span_id)
         base = base.base if isinstance(base, Current) else rest(base)
         if not result.decision.is_recording():
-            return _unsampled(local.context(span_id), base)
+            return Unsampled(local.context(span_id), base)
         span = _new(template, local, above.span_id if above is not None else 0, span_id)
         if above is not None:
             span.remote = above
@@ -224,11 +233,11 @@ class Tracer(SdkTracer):
         return template
 
 
-def _given(span: Any, extra: dict[str, Any] | None) -> Any:
-    """``span`` with more attributes, however many its limits leave."""
-    if extra and type(span) is Span:
-        span.extra = None
-        span.add({name: value for name, value in extra.items() if value is not ...})
+def _given(span: Any, captures: tuple[str, ...], captured: tuple[Any, ...]) -> Any:
+    """``span`` with what has been captured, however much of it its limits leave."""
+    if captured and type(span) is Span:
+        span.captured = ()
+        span.add({name: value for name, value in zip(captures, captured, strict=True) if value is not ...})
     return span
 
 
@@ -241,26 +250,12 @@ def _new(template: Template, local: Trace, parent_id: int, span_id: int) -> Any:
     span.template = template
     span.span_id = span_id
     span.parent_id = parent_id
+    span.captured = ()
     span.extra = None
     span._name = template.name
     span._end_time = None
     span._start_time = time_ns()
     return span
-
-
-def _plain_unsampled(randomness: int, base: Context) -> Any:
-    """Stands for the root of a trace that its random part has decided on."""
-    unsampled: Any = Unsampled()
-    unsampled.randomness = randomness
-    if base:
-        unsampled.base = base
-    return unsampled
-
-
-def _unsampled(context: SpanContext, base: Context | None) -> Any:
-    unsampled: Any = Unsampled()
-    unsampled.given, unsampled.base = context, base
-    return unsampled
 
 
 def _context_of(parent: object) -> SpanContext | None:

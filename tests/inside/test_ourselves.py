@@ -1,0 +1,180 @@
+"""Whether a thread is at our own work, and what a trace that is not kept looks like to whoever asks about it."""
+
+import asyncio
+import contextvars
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+import opentelemetry.context
+import pytest
+from erni_run.inside.ourselves import aside, is_ours, setters, under_way
+from erni_run.inside.recorder import unsampled
+from erni_run.inside.recorder.context import get, install
+from erni_run.inside.recorder.current import current
+from opentelemetry import trace
+from opentelemetry.trace import SpanContext
+
+from tests.conftest import Workshop
+
+
+def hook() -> bool:
+    return is_ours()
+
+
+def test_only_the_thread_that_is_at_work_is() -> None:
+    seen = []
+    other = threading.Thread(target=lambda: seen.append((under_way.work, hook())))
+
+    def work() -> None:
+        other.start()
+        other.join()
+        seen.append((under_way.work, hook()))
+
+    before = under_way.work
+    aside(work)
+    assert seen == [(before + 1, False), (before + 1, True)]
+    assert (under_way.work, hook()) == (before, False)
+
+
+def test_work_within_work_is_the_same_work_and_an_error_ends_it() -> None:
+    def fail() -> None:
+        assert aside(hook)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        aside(fail)
+    assert not hook()
+
+
+def setter(within: Callable[[], bool]) -> bool:
+    under_way.settings += 1
+    try:
+        return within()
+    finally:
+        under_way.settings -= 1
+
+
+def test_what_is_called_from_the_middle_of_an_exchange_is_ours() -> None:
+    setters.add(setter.__code__)
+    try:
+        assert setter(hook)
+        assert not hook()
+        assert not setter(is_ours)  # the hook that asks may be a setter itself
+    finally:
+        setters.discard(setter.__code__)
+
+
+def test_count_of_what_is_under_way_survives_threads() -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        before = under_way.work
+        threads = [threading.Thread(target=lambda: [aside(hook) for _ in range(20_000)]) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert under_way.work == before
+    finally:
+        sys.setswitchinterval(interval)
+
+
+FORKING = """
+import os, threading
+from erni_run.inside.ourselves import aside, is_ours, under_way
+
+def fork():
+    pid = os.fork()
+    if not pid:
+        print(under_way.work, under_way.settings, is_ours(), flush=True)
+    return pid
+
+busy, over = threading.Event(), threading.Event()
+threading.Thread(target=aside, args=(lambda: (busy.set(), over.wait()),)).start()
+busy.wait()
+for fork_there in (fork, lambda: aside(fork)):
+    pid = fork_there()
+    if not pid:
+        print(under_way.work, flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+over.set()
+"""
+
+
+def test_forked_child_goes_on_with_its_own_work_alone(workshop: Workshop) -> None:
+    workshop.write("fork.py", FORKING)
+    done = workshop.run(sys.executable, "-W", "ignore", "fork.py")
+    assert (done.stdout.split("\n"), done.stderr) == (["0 0 False", "0", "1 0 True", "0", ""], "")
+
+
+def ids_of(context: SpanContext) -> tuple[int, int]:
+    return context.trace_id, context.span_id
+
+
+@pytest.mark.parametrize("randomness", [0, 1, 0xABCDEF, (1 << 56) - 1])
+def test_number_that_decided_leads_to_one_trace(randomness: int) -> None:
+    context = unsampled.of(randomness).get_span_context()
+    assert context.is_valid
+    assert context.trace_id & (1 << 56) - 1 == randomness
+    assert (int(context.trace_flags), context.is_remote, len(context.trace_state)) == (2, False, 0)
+    assert ids_of(context) == ids_of(unsampled.of(randomness).get_span_context())
+
+
+def test_numbers_lead_to_traces_of_their_own() -> None:
+    contexts = [unsampled.of(randomness).get_span_context() for randomness in range(10_000)]
+    assert len({context.span_id for context in contexts}) == 10_000
+    assert len({context.trace_id >> 56 for context in contexts}) > 1
+
+
+def test_whoever_asks_sees_one_span_in_every_task_until_it_is_over() -> None:
+    async def ask() -> tuple[int, int]:
+        span = trace.get_current_span()
+        assert span is trace.get_current_span()
+        assert not span.is_recording()
+        return ids_of(span.get_span_context())
+
+    async def ask_everywhere() -> None:
+        token = current.set(5)
+        tasks = [asyncio.create_task(ask()) for _ in range(2)]
+        here = ids_of(trace.get_current_span().get_span_context())
+        below = opentelemetry.context.attach(opentelemetry.context.set_value("a", 1))
+        assert ids_of(trace.get_current_span().get_span_context()) == here
+        opentelemetry.context.detach(below)
+        assert [await task for task in tasks] == [here, here]
+        assert here[0] & 0xFF == 5
+        current.reset(token)
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        assert current not in contextvars.copy_context()
+
+    before = opentelemetry.context._RUNTIME_CONTEXT
+    install()
+    try:
+        contextvars.Context().run(asyncio.run, ask_everywhere())
+    finally:
+        opentelemetry.context._RUNTIME_CONTEXT = before
+
+
+def test_nobody_asks_nothing_is_made() -> None:
+    def work() -> None:
+        current.set(7)
+        assert current.get() == 7
+        assert get() is current.get()  # from now on it is there
+
+    contextvars.Context().run(work)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
+def test_number_leads_to_the_same_trace_in_a_forked_child() -> None:
+    here = ids_of(unsampled.of(9).get_span_context())
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.write(writing, repr(ids_of(unsampled.of(9).get_span_context())).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert os.read(reading, 1000).decode() == repr(here)
+    os.close(reading)
+    os.close(writing)
