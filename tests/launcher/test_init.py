@@ -64,9 +64,21 @@ FOUND = {
         "handoff(a, on_handoff=lambda ctx: 1)",
         {"unclear": ["shop/__init__.py:1: on_handoff=lambda ctx: 1"]},
     ),
-    "a nested callback is counted": (
-        "def make():\n def hand(): work()\n return handoff(a, on_handoff=hand)",
-        {"nested": 1},
+    "a nested callback": (
+        "class D:\n def make(self):\n  def hand(): work()\n  return handoff(a, on_handoff=hand)",
+        {"handoff": ["shop:D.make.<locals>.hand"]},
+    ),
+    "a tool in a tool's class": (
+        "from agents import function_tool\n@function_tool\ndef a():\n class B:\n  @function_tool\n  def c(): work()\n return B",
+        {"Tools of agents": ["shop:a", "shop:a.<locals>.B.c"]},
+    ),
+    "nested functions of one name are counted": (
+        "def make(fast):\n if fast:\n  def hand(): work()\n else:\n  def hand(): play()\n return handoff(a, on_handoff=hand)",
+        {"out_of_reach": 1},
+    ),
+    "what is nested in a private method is counted": (
+        "class D:\n def __make(self):\n  def hand(): work()\n  return handoff(a, on_handoff=hand)",
+        {"out_of_reach": 1},
     ),
     "names alone": (
         "class D:\n def _on_vision_handoff(self): work()\n def handoff_to_upload(self): work()\n def on_handoff(self): work()",
@@ -220,7 +232,8 @@ def lay_out(folder: Path, source: str | dict[str, str | bytes]) -> None:
 def summary(proposal: Proposal) -> dict[str, object]:
     found: dict[str, object] = {kind: [c.function.target for c in several] for kind, several in proposal.spans.items()}
     found["handoff"] = [handoff.function.target for handoff in proposal.handoffs]
-    found |= {"nested": proposal.nested, "unclear": proposal.unclear, "unread": [u.file for u in proposal.unread]}
+    found |= {"out_of_reach": proposal.out_of_reach, "unclear": proposal.unclear}
+    found |= {"unread": [unread.file for unread in proposal.unread]}
     return {kind: value for kind, value in found.items() if value}
 
 
@@ -389,10 +402,31 @@ ROUTING = """
 """
 
 
+KIT = """
+    def function_tool(function):
+        return function
+
+    class Kit:
+        @property
+        def tools(self):
+            @function_tool
+            def look(place):
+                return place
+            return [look]
+
+        async def more(self):
+            class Tools:
+                @function_tool
+                def find(self, place):
+                    return place
+            return Tools()
+"""
+
+
 @pytest.mark.parametrize(
     ("files", "count"),
-    [({"shop/__init__.py": "", "shop/worker.py": WORKER}, 3), ({"shop/desk.py": DESK, "shop/routing.py": ROUTING}, 5)],
-    ids=["Celery and Starlette", "frameworks of one's own"],
+    [({"shop/__init__.py": KIT}, 2), ({"shop/__init__.py": "", "shop/worker.py": WORKER}, 3), ({"shop/desk.py": DESK, "shop/routing.py": ROUTING}, 5)],
+    ids=["tools within functions", "Celery and Starlette", "frameworks of one's own"],
 )
 def test_check_accepts_what_is_proposed(workshop: Workshop, files: dict[str, str], count: int) -> None:
     for name, text in files.items():

@@ -47,9 +47,17 @@ class Function:
         return f"{self.outline.file}:{self.node.lineno}"
 
     @property
-    def is_nested(self) -> bool:
-        """Whether it is made anew by each call of another function."""
-        return "<locals>" in self.qualname
+    def is_within_reach(self) -> bool:
+        """Whether a target can name it: what is made by the calls of another function must be the only one of its name
+        there, and under the name that the source gives it.
+        """
+        parts = self.qualname.split(".")
+        if "<locals>" not in parts:
+            return True
+        around = (".".join(parts[:end]) for end in range(parts.index("<locals>"), len(parts) + 1))
+        is_private = any(part.startswith("__") and not part.endswith("__") for part in parts)
+        is_generic = any(getattr(node, "type_params", ()) for node in self.scope.functions)
+        return not (is_private or is_generic or any(name in self.outline.repeated for name in around))
 
     @property
     def is_worth_a_span(self) -> bool:
@@ -74,7 +82,9 @@ class Class:
 
 @dataclass(eq=False)
 class Outline:
-    """One module. ``imports`` maps local names to dotted ones, ``values`` the module's names to their values."""
+    """One module. ``imports`` maps local names to dotted ones, ``values`` the module's names to their values;
+    ``repeated`` are the qualified names that several functions or classes have.
+    """
 
     module: str
     file: str
@@ -83,6 +93,7 @@ class Outline:
     imports: dict[str, str] = field(default_factory=dict)
     values: dict[str, ast.expr] = field(default_factory=dict)
     calls: list[tuple[ast.Call, Scope]] = field(default_factory=list)
+    repeated: set[str] = field(default_factory=set)
 
     def place(self, node: ast.expr | ast.stmt) -> str:
         """``file:line`` of ``node``."""
@@ -184,7 +195,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        qualname = ".".join((*self._scope.path, node.name))
+        qualname = self._qualname(node)
         self._found.classes[qualname] = Class(self._found, qualname, node)
         self._within(node, Scope((*self._scope.path, node.name), qualname, self._scope.functions))
 
@@ -196,10 +207,16 @@ class _Reader(ast.NodeVisitor):
 
     def _function(self, node: FunctionNode) -> None:
         scope = self._scope
-        qualname = ".".join((*scope.path, node.name))
+        qualname = self._qualname(node)
         self._found.functions[qualname] = Function(self._found, qualname, node, scope)
         within = Scope((*scope.path, node.name, "<locals>"), scope.owner, (*scope.functions, node))
         self._within(node, within)
+
+    def _qualname(self, node: FunctionNode | ast.ClassDef) -> str:
+        qualname = ".".join((*self._scope.path, node.name))
+        if qualname in self._found.functions or qualname in self._found.classes:
+            self._found.repeated.add(qualname)
+        return qualname
 
     def _within(self, node: ast.AST, scope: Scope) -> None:
         outer, self._scope = self._scope, scope

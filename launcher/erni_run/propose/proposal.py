@@ -14,12 +14,12 @@ from erni_run.propose.sources import Unread, read
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """``spans`` are by kind; ``nested`` counts functions that no target can name; ``unclear`` are lines of text."""
+    """``spans`` are by kind; ``out_of_reach`` counts functions that no target can name; ``unclear`` are lines of text."""
 
     package: str
     handoffs: list[Handoff]
     spans: dict[str, list[Candidate]]
-    nested: int
+    out_of_reach: int
     unclear: list[str]
     unread: list[Unread]
 
@@ -41,7 +41,7 @@ def propose(package: str, folder: str, search: Sequence[str]) -> Proposal:
         package=package,
         handoffs=[candidate for candidate in chosen if isinstance(candidate, Handoff)],
         spans={kind: several for kind, several in spans.items() if several},
-        nested=len(choice.nested),
+        out_of_reach=len(choice.out_of_reach),
         unclear=[candidate for candidate in candidates if isinstance(candidate, str)],
         unread=unread,
     )
@@ -52,15 +52,15 @@ class _Choice:
 
     def __init__(self) -> None:
         self._taken: set[Function] = set()
-        self.nested: set[Function] = set()
+        self.out_of_reach: set[Function] = set()
 
     def of(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """Those of ``candidates`` that are worth an entry and have none yet."""
         chosen = []
         for candidate in candidates:
             function = candidate.function
-            if function.is_nested:
-                self.nested.add(function)
+            if not function.is_within_reach:
+                self.out_of_reach.add(function)
             elif function.is_worth_a_span and function not in self._taken:
                 self._taken.add(function)
                 chosen.append(candidate)

@@ -76,8 +76,8 @@ def _entry(found: Candidate, section: str, *lines: str) -> str:
 
 
 def _remarks(proposal: Proposal) -> Iterator[str]:
-    if proposal.nested:
-        functions = "1 function" if proposal.nested == 1 else f"{proposal.nested} functions"
+    if proposal.out_of_reach:
+        functions = "1 function" if proposal.out_of_reach == 1 else f"{proposal.out_of_reach} functions"
         yield f"\n# Not proposed: {functions} inside other functions, where no target reaches; @traced_span does.\n"
     if proposal.unclear:
         yield "\n# Not proposed, for the source does not tell which function it is:\n"

@@ -73,13 +73,14 @@ class NotFound(Exception):
 def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found | Native]:
     """What ``qualname`` names in ``module``, each once. Raises NotFound if there is nothing.
 
-    ``layer`` "inner" is the function that was written there, "outer" the one with its decorators around it.
+    ``layer`` "inner" is the function that was written there, "outer" the one with its decorators around it; what is
+    written within a function is always the former.
     """
     outer, *within = qualname.split(".<locals>.")
     inner = tuple(name for names in within for name in names.split("."))
     found: dict[Any, Found | Native] = {}
     for candidate in _walk(module, outer.split("."), module, ()):
-        hit = _hit(candidate, module, layer)
+        hit = _hit(candidate, module, "inner" if inner else layer)
         if isinstance(hit, Found):
             hit = _within(hit, qualname[len(outer) :], inner) if inner else hit
             known = found.get(hit.function)
