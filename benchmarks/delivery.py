@@ -1,106 +1,110 @@
-"""What delivery costs whoever ends a span: CPU time, the slowest of a hundred beside a busy thread, and memory.
+"""What delivery costs: CPU time of whole processes and of whoever ends a span, the slowest of a hundred beside a busy
+thread, and memory. Each process is compared with the bare one, in turn; the collector is a real one in this process.
 
-The collector is one that answers at once; all else is real, the disk included. CPU time is the measuring thread's.
-
-    python -m benchmarks.delivery
+    python -m benchmarks.delivery [ROUNDS]
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable
+from pathlib import Path
+from statistics import median
 
-from erni_run.inside.delivery.courier import Courier
-from erni_run.inside.delivery.request import head
-from erni_run.inside.delivery.transport import Answer
-from erni_run.plan import ExportPlan, SpoolPlan
+from erni_run.viewer.receive import Receiver
+from erni_run.viewer.span import Span
 
-SPANS, ROUNDS = 2_000, 40
-HEAD = head(b"\n\x10" + b"resource name 16", "", b"\n\x05scope", "")
-SPAN = os.urandom(400)  # of an HTTP request with ten attributes
-SECONDS = 3.0
-BOUNDS = {"CPU": 1.5, "99 % within": 50.0, "memory": 12.0}
+from benchmarks.handoffs import ATTRIBUTES, CAPTURED
 
-
-class Prompt:
-    """A collector that answers at once."""
-
-    def send(self, request: bytes, timeout: float, *, gzipped: bool = False) -> Answer:  # noqa: ARG002  # the protocol's
-        return Answer(delivered=True)
+ROOT = Path(__file__).resolve().parent.parent
+PROTOCOLS = ("http/protobuf", "grpc")
+CONFIG = f"""
+[[span]]
+target     = "benchmarks.targets:handoff"
+attributes = {{ {", ".join(f"{name} = {value!r}" for name, value in ATTRIBUTES.items())} }}
+capture    = {{ "{CAPTURED}" = "photo_id" }}
+[metrics]
+enabled = "false"
+"""
 
 
-def cpu(take: Callable[[], object]) -> float:
-    """Microseconds of CPU time for one span, the fastest of many rounds."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        start = time.thread_time()
-        for _ in range(SPANS):
-            take()
-        best = min(best, time.thread_time() - start)
-        time.sleep(0.05)  # for the sender
-    return best / SPANS * 1e6
+class Figures(Receiver):
+    """Asks processes whose spans it receives, and prints what must hold."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(self._count)
+        self._arrived = 0
+        (folder / "tracing.toml").write_text(CONFIG, encoding="utf-8")
+        self._start = [str(Path(sys.executable).parent / "erni-run"), "--config", str(folder / "tracing.toml")]
+        self._environ = {
+            **os.environ,
+            "ERNI_SPOOL_DIR": str(folder / "spool"),
+            "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "gzip",
+            "PYTHONPATH": str(ROOT),
+        }
+        self.held = True
 
-def latency(take: Callable[[], object]) -> float:
-    """Microseconds within which 99 of 100 spans are taken while another thread never rests."""
-    taken = []
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        for _ in range(20):
-            start = time.perf_counter()
-            take()
-            taken.append(time.perf_counter() - start)
-        time.sleep(0.001)
-    return sorted(taken)[len(taken) * 99 // 100] * 1e6
+    def _count(self, spans: list[Span]) -> None:
+        self._arrived += len(spans)
 
+    def ask(self, mode: str, question: str, protocol: str = "http/protobuf") -> float:
+        """What a process of ``mode`` answers to ``question``."""
+        endpoint = self.grpc_endpoint if protocol == "grpc" else self.http_endpoint
+        environ = {
+            **self._environ,
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": protocol,
+        }
+        command = [
+            *(self._start if mode == "traced" else ()),
+            sys.executable,
+            "-m",
+            "benchmarks.handoffs",
+            mode,
+            question,
+        ]
+        before = self._arrived
+        done = subprocess.run(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, check=True)
+        if mode != "bare" and self._arrived == before:
+            raise SystemExit(f"{mode}: {question}: no span has arrived")
+        return float(done.stdout)
 
-def _spin() -> None:
-    while True:
-        sum(range(1000))
-
-
-def resident() -> float:
-    """Mebibytes of this process in memory."""
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
-
-
-def _send(courier: Courier, is_over: threading.Event) -> None:
-    while not is_over.wait(0.05):
-        with courier.lock:
-            courier.round()
+    def show(self, name: str, figure: float, unit: str, bound: float | None = None) -> None:
+        """A line of the result, with whether ``bound``, the most that may be, holds."""
+        verdict = ""
+        if bound is not None:
+            holds = figure <= bound
+            self.held = self.held and holds
+            verdict = f"at most {bound:g}: {'holds' if holds else 'DOES NOT HOLD'}"
+        print(f"{name:52} {figure:8.2f} {unit:5} {verdict}", flush=True)
 
 
 def main() -> int:
-    """Print the figures and whether they hold. Returns 1 if one does not."""
-    before = resident()
-    with tempfile.TemporaryDirectory() as folder:
-        courier = Courier(ExportPlan(protocol="http/protobuf"), SpoolPlan(path=folder), connect=lambda _: Prompt())
-        is_over = threading.Event()
-        sender = threading.Thread(target=_send, args=(courier, is_over))
-        sender.start()
-
-        def take() -> None:
-            courier.intake.take(HEAD, SPAN)
-
-        threading.Thread(target=_spin, daemon=True).start()
-        noise = latency(lambda: None)  # of the machine: what a call takes that does nothing
-        figures = {"99 % within": latency(take) - noise, "memory": resident() - before, "CPU": cpu(take)}
-        is_over.set()
-        sender.join()
-        courier.round()
-        courier.leave()
-        counts = courier.counts
-    units = {"CPU": "µs", "99 % within": "µs", "memory": "MiB"}
-    for name, figure in figures.items():
-        verdict = "holds" if figure <= BOUNDS[name] else "DOES NOT HOLD"
-        print(f"{name:12} {figure:8.2f} {units[name]:4} must be at most {BOUNDS[name]:g}: {verdict}")
-    print(f"{counts.ended:,} ended = {counts.delivered:,} delivered + {counts.pending:,} pending")
-    return int(any(figure > BOUNDS[name] for name, figure in figures.items()))
+    """Print the figures. Returns 1 if something that must hold does not."""
+    rounds = range(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    with tempfile.TemporaryDirectory() as folder, (figures := Figures(Path(folder))):
+        ask, show = figures.ask, figures.show
+        show("a span's end, encoded and in the journal", median(ask("traced", "end") for _ in rounds), "µs", 4)
+        show("99 of 100 ends beside a busy thread", median(ask("traced", "late") for _ in rounds), "µs", 50)
+        for protocol in PROTOCOLS:
+            asked = [[ask(mode, "cpu", protocol) for mode in ("bare", "traced", "sdk")] for _ in rounds]
+            show(f"CPU for a delivered span, {protocol}", median(traced - bare for bare, traced, _ in asked), "µs")
+            show(f"the SDK's, {protocol}, gzip", median(sdk - bare for bare, _, sdk in asked), "µs")
+            share = median((traced - bare) / (sdk - bare) for bare, traced, sdk in asked)
+            show(f"share of the SDK's, {protocol}", share, "", 0.25)
+        for question, process, bounds in (
+            ("memory", "a web application", (12.0, 30.0)),
+            ("small", "a bare script", (None, None)),
+        ):
+            bare = ask("bare", question)
+            after = "delivered" if question == "memory" else "small_delivered"
+            show(f"memory of {process}, bare", bare, "MiB")
+            show("  traced, before the exporter's libraries", ask("traced", question) - bare, "MiB", bounds[0])
+            show("  traced, with HTTP", ask("traced", after) - bare, "MiB")
+            show("  traced, with gRPC", ask("traced", after, "grpc") - bare, "MiB", bounds[1])
+    return int(not figures.held)
 
 
 if __name__ == "__main__":

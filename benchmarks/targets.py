@@ -1,4 +1,4 @@
-"""Functions that do nothing, for benchmarks/functions.py to measure what is put around them."""
+"""Functions that do nothing, for benchmarks to measure what is put around them."""
 
 
 def bare() -> None:
@@ -23,6 +23,10 @@ def without_capture(photo_id: str) -> None:  # as above
 
 def with_capture(photo_id: str) -> None:  # as above
     """The same, and the argument is captured."""
+
+
+def handoff(photo_id: str) -> None:  # as above
+    """What benchmarks/handoffs.py does."""
 
 
 def top() -> None:

@@ -211,7 +211,7 @@ def test_what_is_remembered_is_bounded_and_right() -> None:
     for number in range(encoder._MOST_KNOWN + 10):
         assert value_in(span_with(key=str(number))).string_value == str(number)
         assert len(known) <= encoder._MOST_KNOWN
-    assert max(len(value) for _, value in known) <= encoder._LONGEST_KNOWN
+    assert max(len(value) for _, _, value in known) <= encoder._LONGEST_KNOWN
     before = len(known)
     assert value_in(span_with(key="x" * (encoder._LONGEST_KNOWN + 1))).string_value.startswith("xx")
     assert len(known) == before

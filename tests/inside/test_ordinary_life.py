@@ -236,6 +236,22 @@ def test_finalizers_are_traced_and_set_context_variables_in_nobodys_midst(shop: 
     assert spans > 50  # all of them from CPython 3.12 on
 
 
+def test_what_an_application_puts_in_place_of_a_builtin_is_its_own(shop: Workshop, collector: Collector) -> None:
+    shop.write("tracing.toml", '[[span]]\ntarget = "counting:*"\n')
+    shop.write("counting.py", "length = len\ndef count(what): return length(what)\ndef work(): return count('abc')\n")
+    program = """
+    import builtins, counting
+    from opentelemetry import baggage, context
+    counting.work()
+    context.attach(baggage.set_baggage("user", "7"))  # more for us to look at
+    builtins.len = counting.count
+    counting.work()
+    builtins.len = counting.length
+    """
+    run(shop, collector, program)
+    assert sorted(span.name for span in collector.spans) == ["count", "count", "work", "work"]
+
+
 def test_recursion_without_end_ends_in_one_error(shop: Workshop) -> None:
     shop.write("tracing.toml", '[[span]]\ntarget = "deep:*"\n')
     shop.write("deep.py", "def down(n): return n and down(n - 1)")

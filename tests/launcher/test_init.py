@@ -425,7 +425,11 @@ KIT = """
 
 @pytest.mark.parametrize(
     ("files", "count"),
-    [({"shop/__init__.py": KIT}, 2), ({"shop/__init__.py": "", "shop/worker.py": WORKER}, 3), ({"shop/desk.py": DESK, "shop/routing.py": ROUTING}, 5)],
+    [
+        ({"shop/__init__.py": KIT}, 2),
+        ({"shop/__init__.py": "", "shop/worker.py": WORKER}, 3),
+        ({"shop/desk.py": DESK, "shop/routing.py": ROUTING}, 5),
+    ],
     ids=["tools within functions", "Celery and Starlette", "frameworks of one's own"],
 )
 def test_check_accepts_what_is_proposed(workshop: Workshop, files: dict[str, str], count: int) -> None:

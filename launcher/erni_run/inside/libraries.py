@@ -7,8 +7,6 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-import wrapt
-
 from erni_run.config.libraries import LIBRARIES, Library
 from erni_run.inside.imports import when_imported
 from erni_run.inside.notice import describe, say_once
@@ -78,8 +76,10 @@ def _instrumentor(library: Library) -> Any:
     """The instrumentor, told to patch a submodule when the application imports it instead of importing it for that."""
     module, _, name = library.instrumentor.partition(":")
     package = import_module(module)
+    from wrapt import wrap_function_wrapper  # late: it imports asyncio, 9 MB that an instrumentor brings along anyway
+
     for alias, value in list(vars(package).items()):
-        if value is wrapt.wrap_function_wrapper:
+        if value is wrap_function_wrapper:
             setattr(package, alias, _wrap_when_imported)
     return getattr(package, name)()
 
@@ -88,15 +88,19 @@ def _wrap_when_imported(target: Any, name: str, wrapper: Any) -> None:
     """``wrapt.wrap_function_wrapper``, which would import a module that ``target`` names: sqlalchemy's takes 55 ms of
     CPU.
     """
+    from wrapt import wrap_function_wrapper
+
     if isinstance(target, str):
         when_imported(target, lambda module: _wrap(module, name, wrapper))
     else:
-        wrapt.wrap_function_wrapper(target, name, wrapper)
+        wrap_function_wrapper(target, name, wrapper)
 
 
 def _wrap(module: ModuleType, name: str, wrapper: Any) -> None:
+    from wrapt import wrap_function_wrapper
+
     try:
-        wrapt.wrap_function_wrapper(module, name, wrapper)
+        wrap_function_wrapper(module, name, wrapper)
     except Exception as error:  # when_imported allows none
         say_once(f"{module.__name__}.{name} is not traced: {describe(error)}")
 

@@ -14,7 +14,7 @@ from erni_run.propose.sources import Unread, read
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """``spans`` are by kind; ``out_of_reach`` counts functions that no target can name; ``unclear`` are lines of text."""
+    """``spans`` are by kind; ``out_of_reach`` counts functions that no target names; ``unclear`` are lines of text."""
 
     package: str
     handoffs: list[Handoff]

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry import context
 
@@ -26,7 +26,10 @@ from erni_run.inside.notice import describe, say_once
 from erni_run.plan import ExportPlan, SpoolPlan
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
     from erni_run.inside.recorder.span import Span
+    from erni_run.inside.recorder.tracer import Tracer
 
 _TICK = 0.5  # seconds
 _MOST_HEADS = 1000
@@ -46,7 +49,7 @@ class Delivery:
 
     def _begin(self) -> None:
         self._courier = self._counted = Courier(self._export, self._spool, self._watchers)
-        self._heads: dict[tuple[int, int], tuple[Head, Any, Any]] = {}
+        self._heads: dict[Tracer, tuple[Head, Resource]] = {}
         self._flushes: deque[threading.Event] = deque()
         self._is_over = False
 
@@ -87,25 +90,20 @@ class Delivery:
 
     def _take(self, span: Span) -> None:
         tracer = span.template.tracer
-        key = id(tracer.scope), id(tracer.recorder.resource)
-        known = self._heads.get(key)
-        common = known[0] if known is not None else self._head(span, key)
+        known = self._heads.get(tracer)
+        resource = tracer.recorder._resource  # a property would take half a microsecond
+        common = known[0] if known is not None and known[1] is resource else self._head(tracer, resource)
         encoded = encode(span)
         while not self._courier.intake.take(common, encoded):
             continue  # another thread has just ended what was, and begun anew
 
-    def _head(self, span: Span, key: tuple[int, int]) -> Head:
-        scope, resource = span.template.tracer.scope, span.template.tracer.resource
-        new = head(
-            encode_resource(resource),
-            resource.schema_url,
-            encode_scope(scope),
-            scope.schema_url or "",
-        )
+    def _head(self, tracer: Tracer, resource: Resource) -> Head:
+        scope = tracer.scope
+        new = head(encode_resource(resource), resource.schema_url, encode_scope(scope), scope.schema_url or "")
         if len(self._heads) >= _MOST_HEADS:  # an application that makes a tracer for each call
             self._heads.clear()
-        equal = next((known for known, *_ in self._heads.values() if known.equals(new)), new)
-        self._heads[key] = (equal, scope, resource)  # which keeps both, and so their ids
+        equal = next((known for known, _ in self._heads.values() if known.equals(new)), new)
+        self._heads[tracer] = (equal, resource)
         return equal
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

@@ -8,9 +8,14 @@ cannot hold has its lone surrogates replaced, integers beyond 64 bits go out as 
 
 from __future__ import annotations
 
+from builtins import isinstance, len  # noqa: A004, UP029  # what an application puts in its place is not ours to call
 from collections.abc import Iterable, Mapping, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace.span import DEFAULT_TRACE_STATE
+
+from erni_run.inside.ourselves import aside
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -32,7 +37,7 @@ _PLAIN_END = _NO_STATUS + b"\x85\x01" + _fixed32(_IS_REMOTE_KNOWN)
 _SMALL = tuple(bytes((number,)) for number in range(128))
 _INT64 = range(-(1 << 63), 1 << 63)
 
-_known: dict[tuple[str, str], bytes] = {}
+_known: dict[tuple[bytes, str, str], bytes] = {}
 _MOST_KNOWN, _LONGEST_KNOWN = 4096, 64
 
 
@@ -40,7 +45,7 @@ def encode(span: Span) -> bytes:
     """One OTLP ``Span`` message. Raises struct.error for times that no span can have."""
     local, template = span.trace, span.template
     head, state = local.encoded or _encode_trace(local)
-    before, attributes, dropped = template.encoded or _encode_template(template)
+    before, attributes, dropped = template.encoded or aside(_encode_template, template)
     if span.parent_id and not state:
         ids = _ids(span.span_id, b"\x22\x08", span.parent_id)
     else:
@@ -51,12 +56,13 @@ def encode(span: Span) -> bytes:
     if span.values is not None:
         attributes = _attributes(b"\x4a", list(span.values.items()))
     else:
-        if span.captured:
-            attributes += _attributes(b"\x4a", span.captures())
+        for name, value in zip(template.captures, span.captured, strict=False):  # what is no call site's has none
+            if value is not ...:
+                attributes += _attribute(b"\x4a", name, value)
         if span.extra:
             attributes += _attributes(b"\x4a", span.extra.items())
     times = _times(span._start_time, 0x41, span._end_time or 0)
-    end = dropped + _PLAIN_END if span.rare is None and span.remote is None else _rare_end(span)
+    end = dropped + _PLAIN_END if span.rare is None and span.remote is None else aside(_rare_end, span)
     return b"".join((head, ids, before, times, attributes, end))
 
 
@@ -73,7 +79,7 @@ def encode_scope(scope: InstrumentationScope) -> bytes:
 
 
 def _encode_trace(local: Trace) -> tuple[bytes, bytes]:
-    state = _field(b"\x1a", _tracestate(local.state)) if local.state else b""
+    state = b"" if local.state is DEFAULT_TRACE_STATE else aside(_tracestate, local.state)
     local.encoded = b"\x0a\x10" + local.trace_id.to_bytes(16, "big") + b"\x12\x08", state
     return local.encoded
 
@@ -125,7 +131,8 @@ def _status(status: Status) -> bytes:
 
 
 def _tracestate(state: TraceState) -> bytes:
-    return _utf8(",".join(f"{key}={value}" for key, value in state.items()))
+    header = ",".join(f"{key}={value}" for key, value in state.items())
+    return _field(b"\x1a", _utf8(header)) if header else b""
 
 
 def _attributes(tag: bytes, items: Iterable[tuple[str, Any]]) -> bytes:
@@ -135,13 +142,13 @@ def _attributes(tag: bytes, items: Iterable[tuple[str, Any]]) -> bytes:
 def _attribute(tag: bytes, name: str, value: Any) -> bytes:
     if type(value) is not str or len(value) > _LONGEST_KNOWN:
         return _field(tag, _key_value(name, value))
-    known = _known.get((name, value))
+    known = _known.get((tag, name, value))
     if known is None:
-        known = _key_value(name, value)
+        known = _field(tag, _key_value(name, value))
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
-        _known[name, value] = known
-    return _field(tag, known)
+        _known[tag, name, value] = known
+    return known
 
 
 def _key_value(name: str, value: Any) -> bytes:

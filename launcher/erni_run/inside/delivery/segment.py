@@ -11,6 +11,7 @@ import mmap
 import os
 import re
 import struct
+from builtins import len  # noqa: A004  # what an application puts in its place is not ours to call
 from collections.abc import Iterator
 from zlib import crc32
 

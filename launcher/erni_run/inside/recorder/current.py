@@ -5,6 +5,7 @@ Making a span current is then one ``ContextVar.set`` (PEP 567). The mapping is m
 
 from __future__ import annotations
 
+from builtins import len  # noqa: A004  # what an application puts in its place is not ours to call
 from contextvars import ContextVar
 from typing import Any
 

@@ -265,11 +265,6 @@ class Span(Current, SdkSpan):
                 rare = self._rarely()
                 rare.dropped_attributes += dropped
 
-    def captures(self) -> list[tuple[str, Any]]:
-        """What has been captured in passing: names and values."""
-        pairs = zip(self.template.captures, self.captured, strict=False)  # of what is not a call site's there are none
-        return [(name, value) for name, value in pairs if value is not ...]
-
     def add(self, attributes: dict[str, Any]) -> None:
         """Add ``attributes``, which are clean, whose names the template has not and which are the span's to keep."""
         extra = {**(self.extra or {}), **attributes}
@@ -361,7 +356,9 @@ class Span(Current, SdkSpan):
         return values if values is not None else self.__dict__.setdefault("values", self._merged())  # atomic
 
     def _merged(self) -> dict[str, Any]:
-        return {**self.template.attributes, **dict(self.captures()), **(self.extra or {})}
+        pairs = zip(self.template.captures, self.captured, strict=False)  # what is no call site's has none
+        captured = {name: value for name, value in pairs if value is not ...}
+        return {**self.template.attributes, **captured, **(self.extra or {})}
 
     def _rarely(self) -> _Rare:
         rare = self.rare

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from builtins import isinstance, len  # noqa: A004, UP029  # what an application puts in its place is not ours to call
 from collections.abc import Callable, Mapping, Sequence
 from time import time_ns
 from typing import TYPE_CHECKING, Any
