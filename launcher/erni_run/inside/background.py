@@ -14,6 +14,7 @@ import time
 from _thread import LockType, allocate_lock, get_native_id, start_new_thread
 from collections.abc import Callable
 
+from erni_run.inside.ending import at_end
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside
 
@@ -83,7 +84,7 @@ class Background:
             self._is_working = False
 
     def step_aside(self) -> None:
-        """End the thread for the time of a fork, unless it is in the middle of something."""
+        """End the thread, unless it is in the middle of something: for the time of a fork, or for good."""
         if not self.is_running or self._is_working:
             return
         until = time.monotonic() + _LONGEST_WAIT
@@ -117,7 +118,7 @@ def _release(alarm: LockType) -> None:
 _all: list[Background] = []
 
 
-def _before_fork() -> None:
+def _step_aside() -> None:
     for background in _all:
         background.step_aside()
 
@@ -135,4 +136,6 @@ def _after_in_child() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_in_child)
     if _FORK_WARNS:
-        os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent)
+        os.register_at_fork(before=_step_aside, after_in_parent=_after_in_parent)
+
+at_end(_step_aside)  # an interpreter within the process must not end before its threads (Py_EndInterpreter)
