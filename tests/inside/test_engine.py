@@ -44,6 +44,9 @@ KIT = """
     def later(n):
         return work(n)
 
+    def given(what):
+        return what
+
     async def work(n):
         await asyncio.sleep(0)
         if n < 0: raise LookupError(n)
@@ -171,6 +174,21 @@ PROGRAMS: dict[str, tuple[str, str, str]] = {
         asyncio.run(main())
         """,
         "promise inner inner<promise promise promise",
+    ),
+    "function that gives back what it is given: a future of the application's class, a coroutine that has begun": (
+        'target = "kit:given"',
+        """
+        class Watched(asyncio.Future):
+            def add_done_callback(self, *arguments, **options):
+                print("seen")
+                super().add_done_callback(*arguments, **options)
+        async def wait(): await asyncio.sleep(0); return 1
+        async def main():
+            future = Watched(); assert kit.given(future) is future; future.set_result(1); await asyncio.sleep(0)
+            coroutine = wait(); coroutine.send(None); assert kit.given(coroutine) is coroutine; coroutine.close()
+        asyncio.run(main())
+        """,
+        "given given",
     ),
     "coroutine that nobody awaits": (
         'target = "kit:later"',

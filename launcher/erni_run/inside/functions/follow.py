@@ -38,18 +38,37 @@ class Following(Protocol):
 
 
 def is_followed(result: Any) -> bool:
-    """Whether ``result`` is a coroutine or one of asyncio's futures and tasks."""
+    """Whether ``result`` is a coroutine that nobody runs yet, or one of asyncio's futures and tasks."""
     kind = type(result)
-    return kind is CoroutineType or hasattr(kind, "_asyncio_future_blocking")
+    if kind is CoroutineType:
+        return not _has_begun(result)
+    return hasattr(kind, "_asyncio_future_blocking")
+
+
+def _has_begun(coroutine: CoroutineType[Any, Any, Any]) -> bool:
+    if coroutine.cr_running or coroutine.cr_frame is None:
+        return True
+    is_suspended = getattr(coroutine, "cr_suspended", None)  # CPython has it from 3.11 on
+    return coroutine.cr_frame.f_lasti >= 0 if is_suspended is None else bool(is_suspended)
 
 
 def follow(result: Any, following: Following) -> Any:
     """What the function returns in place of ``result``, which ``is_followed``."""
     if type(result) is CoroutineType:
         return _follow_coroutine(result, following)
-    result.add_done_callback(partial(aside, _done, following))
+    _add_done_callback(result, partial(aside, _done, following))
     _when_gone(result, partial(_abandoned, following, None))
     return result
+
+
+def _add_done_callback(future: Any, callback: Any) -> None:
+    """By asyncio's own method: one that the application has put in its place would see a call that it did not make."""
+    for kind in type(future).__mro__:
+        own = vars(kind).get("add_done_callback")
+        if own is not None and kind.__module__.partition(".")[0] in ("asyncio", "_asyncio"):
+            own(future, callback)
+            return
+    future.add_done_callback(callback)
 
 
 def _follow_coroutine(coroutine: CoroutineType[Any, Any, Any], following: Following) -> Any:
