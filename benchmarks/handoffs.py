@@ -103,14 +103,14 @@ def small_delivered(handoff: Callable[[str], object], flush: Callable[[], object
 
 
 def _starter() -> Callable[..., Any]:
-    """Starts spans as calls of the traced handoff do."""
-    from opentelemetry import trace
+    """Starts spans as calls of the traced handoff do, below one that is current."""
+    from opentelemetry import context, trace
     from opentelemetry.trace import SpanKind
 
     provider: Any = trace.get_tracer_provider()
-    start: Callable[..., Any] = (
-        provider.get_tracer("erni_run").started().starter("handoff", SpanKind.INTERNAL, ATTRIBUTES, (CAPTURED,))
-    )
+    tracer = provider.get_tracer("erni_run").started()
+    start: Callable[..., Any] = tracer.starter("handoff", SpanKind.INTERNAL, ATTRIBUTES, (CAPTURED,))
+    context.attach(trace.set_span_in_context(tracer.start_span("workflow")))
     return start
 
 

@@ -56,7 +56,7 @@ def encode(span: Span) -> bytes:
     if span.values is not None:
         attributes = _attributes(b"\x4a", list(span.values.items()))
     else:
-        for name, value in zip(template.captures, span.captured, strict=False):  # what is no call site's has none
+        for name, value in zip(template.captures, span.captured):  # noqa: B905  # to say strict= takes 30 ns
             if value is not ...:
                 attributes += _attribute(b"\x4a", name, value)
         if span.extra:
