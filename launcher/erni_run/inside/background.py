@@ -15,6 +15,7 @@ from _thread import LockType, allocate_lock, get_native_id, start_new_thread
 from collections.abc import Callable
 
 from erni_run.inside.ending import at_end
+from erni_run.inside.forks import in_child
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside
 
@@ -133,9 +134,8 @@ def _after_in_child() -> None:
         background.forget()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_in_child)
-    if _FORK_WARNS:
-        os.register_at_fork(before=_step_aside, after_in_parent=_after_in_parent)
+in_child(_after_in_child)
+if _FORK_WARNS and hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_step_aside, after_in_parent=_after_in_parent)
 
 at_end(_step_aside)  # an interpreter within the process must not end before its threads (Py_EndInterpreter)

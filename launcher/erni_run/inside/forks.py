@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from _thread import get_ident
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import _bootstrap
 from typing import Any
@@ -50,9 +50,22 @@ process = _Process()
 """``process.generation`` tells how many forks this process is away from the one that was started."""
 
 
+_children: list[Callable[[], object]] = []
+
+
+def in_child(call: Callable[[], object]) -> None:
+    """Call ``call()`` in each forked child, before the handlers of whoever has registered after we were started, those
+    of random, threading and logging for instance: they may be traced, and their spans are the child's. It must not
+    raise.
+    """
+    _children.append(call)
+
+
 def _in_child() -> None:
     process.generation += 1
     _forget_half_imported()
+    for call in _children:
+        call()
 
 
 def _forget_half_imported() -> None:

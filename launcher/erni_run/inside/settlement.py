@@ -8,7 +8,6 @@ became of them. Nothing here knows of spans, clocks of the system or the network
 from __future__ import annotations
 
 import copy
-import os
 import time
 from _thread import allocate_lock
 from bisect import bisect_left
@@ -17,6 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal, Protocol, TypeVar
+
+from erni_run.inside.forks import in_child
 
 Outcome = Literal["complete", "lost_spans", "abandoned", "untracked"]
 """``lost_spans``: at least one was rejected or dropped. ``abandoned``: at least one has never ended. ``untracked``: it
@@ -109,8 +110,7 @@ class Settlement:
         self._idle = idle
         self._is_following = False
         self._begin()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._begin)
+        in_child(self._begin)
 
     def _begin(self) -> None:
         """A process's own state: what the parent has started, the parent counts."""

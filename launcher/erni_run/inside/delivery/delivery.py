@@ -6,7 +6,6 @@ with the first span of a process, and again in each forked child.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -22,6 +21,7 @@ from erni_run.inside.delivery.account import Counts
 from erni_run.inside.delivery.courier import Courier, Watcher
 from erni_run.inside.delivery.encoder import encode, encode_resource, encode_scope
 from erni_run.inside.delivery.request import Head, head
+from erni_run.inside.forks import in_child
 from erni_run.inside.notice import describe, say_once
 from erni_run.plan import ExportPlan, SpoolPlan
 
@@ -45,7 +45,7 @@ class Delivery:
         self._turns: list[Callable[[], object]] = []
         self._background = Background("delivery", self._work, _TICK)
         self._begin()
-        os.register_at_fork(after_in_child=self._begin_in_child)
+        in_child(self._begin_in_child)
 
     def _begin(self) -> None:
         self._courier = self._counted = Courier(self._export, self._spool, self._watchers)

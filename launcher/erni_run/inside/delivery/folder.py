@@ -13,6 +13,8 @@ import os
 import stat
 from collections.abc import Iterator
 
+from erni_run.inside.forks import in_child
+
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LEVELS = 3  # how many missing folders we make: .local/state/erni-run, but no home of its own
 _MAPPABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "jfs", "overlay"})
@@ -179,4 +181,4 @@ def _in_child() -> None:
         folder.close()
 
 
-os.register_at_fork(after_in_child=_in_child)
+in_child(_in_child)

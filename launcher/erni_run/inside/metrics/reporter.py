@@ -6,7 +6,6 @@ metrics is left alone, without a word if nobody has asked for metrics.
 
 from __future__ import annotations
 
-import os
 import time
 from _thread import allocate_lock
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from erni_run.inside import forks
 from erni_run.inside.background import Background
 from erni_run.inside.delivery.transport import METRICS, Answer, Transport, open_transport
+from erni_run.inside.forks import in_child
 from erni_run.inside.notice import say_once
 from erni_run.inside.settlement import Settlement
 from erni_run.plan import ExportPlan, MetricsPlan
@@ -52,8 +52,7 @@ class Reporter:
         self._begin()
         if self._is_asked_for:
             self._want()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._begin)
+        in_child(self._begin)
 
     def _begin(self) -> None:
         """A process's own state."""

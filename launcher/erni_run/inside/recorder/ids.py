@@ -7,6 +7,8 @@ import random
 
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
+from erni_run.inside.forks import in_child
+
 _random = random.Random(os.urandom(32))  # noqa: S311  # ids are no secrets
 random_bits = _random.getrandbits
 
@@ -23,5 +25,4 @@ class OwnIds(RandomIdGenerator):
         return random_bits(128) or 1
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
+in_child(lambda: _random.seed(os.urandom(32)))

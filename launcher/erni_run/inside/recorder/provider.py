@@ -39,8 +39,7 @@ class Provider(trace.TracerProvider):
         self._environ = environ
         self._recorder: Recorder | None = None
         self._renew_lock()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew_lock)
+        forks.in_child(self._renew_lock)
 
     @property  # type: ignore[misc]  # what isinstance asks, and nothing else
     def __class__(self) -> type:
