@@ -467,3 +467,25 @@ def test_protocol_none_and_console(shop: Workshop) -> None:
     assert console.stdout == ""
     (line,) = console.stderr.splitlines()
     assert '"name": "work"' in line
+
+
+def test_traced_handlers_of_a_fork_record_for_the_child(shop: Workshop, collector: Collector) -> None:
+    """Those of the standard library run before any that is registered with the first span."""
+    shop.write("tracing.toml", CONFIG + '[[span]]\ntarget = "random:Random.seed"\n')
+    program = """
+    import os, random, shop
+    shop.work()
+    for _ in range(20):
+        pid = os.fork()
+        for _ in range(50):
+            shop.work()
+        if not pid:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    """
+    shop.write("main.py", program)
+    done = shop.run("erni-run", "python", "-W", "ignore", "main.py", environ=collector.environment("http/protobuf"))
+    assert (done.returncode, done.stderr) == (0, "")
+    drain(shop, collector)
+    assert Counter(span.name for span in collector.spans) == {"work": 1 + 20 * 100, "Random.seed": 20}
+    assert set(ids(collector).values()) == {1}

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from importlib import _bootstrap
 from typing import Any
 
+from erni_run.inside.ourselves import aside
+
 _HAS_MASK = hasattr(signal, "pthread_sigmask")  # not on Windows
 _importing: set[int] = set()
 _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
@@ -65,7 +67,7 @@ def _in_child() -> None:
     process.generation += 1
     _forget_half_imported()
     for call in _children:
-        call()
+        aside(call)
 
 
 def _forget_half_imported() -> None:
