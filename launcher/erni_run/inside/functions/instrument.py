@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 
 from erni_run.inside.ending import at_end
+from erni_run.inside.forks import in_child
 from erni_run.inside.functions import build, native, trampoline
 from erni_run.inside.functions.build import NotInstrumentable
 from erni_run.inside.functions.choice import Option, choose
@@ -53,8 +54,7 @@ def _renew_lock() -> None:
     _lock = RLock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+in_child(_renew_lock)
 
 
 def instrument(module: ModuleType, in_force: Callable[[], Plan]) -> None:

@@ -8,7 +8,6 @@ of source; nothing here knows an opcode.
 from __future__ import annotations
 
 import gc
-import os
 import weakref
 from _thread import RLock
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType
 from typing import Any
 
+from erni_run.inside.forks import in_child
 from erni_run.inside.functions import build
 from erni_run.inside.functions.build import NotInstrumentable
 from erni_run.inside.functions.source import Shape
@@ -57,8 +57,7 @@ def _renew_lock() -> None:
     _lock = RLock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+in_child(_renew_lock)
 
 
 def is_instrumented(function: FunctionType) -> bool:
