@@ -18,7 +18,7 @@ from erni_run.inside.ourselves import aside
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import ModuleType
+    from types import FunctionType, ModuleType
 
     from erni_run.inside.reload import Watcher
     from erni_run.plan import Plan
@@ -135,7 +135,7 @@ class _Wiring:
         from erni_run.inside.libraries import muted_scopes
         from erni_run.inside.recorder.provider import install
 
-        install(self.plan, muted_scopes(self.plan.libraries))
+        install(self.plan, muted_scopes(self.plan.libraries), _run_after)
 
     def _correlate(self, module: ModuleType) -> None:
         from erni_run.inside.logs import correlate
@@ -178,6 +178,12 @@ class _Wiring:
         self._plan = plan
         self._wait_for({span.module for span in plan.spans})
         apply(plan)
+
+
+def _run_after(function: FunctionType, call: Callable[[], object]) -> None:
+    from erni_run.inside.functions.after import run_after
+
+    run_after(function, call)
 
 
 def _may_be_of_the_standard_library(pattern: str) -> bool:

@@ -43,6 +43,7 @@ class Delivery:
         self._spool = spool
         self._watchers: list[Watcher] = []
         self._turns: list[Callable[[], object]] = []
+        self._beginnings: list[Callable[[], object]] = []
         self._background = Background("delivery", self._work, _TICK)
         self._begin()
         in_child(self._begin_in_child)
@@ -74,6 +75,10 @@ class Delivery:
         """Call ``callback()`` whenever the thread that works here has done so."""
         self._turns.append(callback)
 
+    def when_begun(self, callback: Callable[[], object]) -> None:
+        """Call ``callback()`` when the first span of a process has ended, a forked child's, too, in its thread."""
+        self._beginnings.append(callback)
+
     def on_end(self, span: Span) -> None:
         """Take ``span``, which is sampled."""
         try:
@@ -85,8 +90,9 @@ class Delivery:
             say_once(f"a span cannot be encoded: {describe(error)}")
         if self._is_over and self._courier.intake.journal is None:
             say_once("spans that end after the end of the process are dropped")
-        if not self._background.is_running:
-            self._background.start()
+        if not self._background.is_running and self._background.start():
+            for callback in self._beginnings:
+                callback()
 
     def _take(self, span: Span) -> None:
         tracer = span.template.tracer

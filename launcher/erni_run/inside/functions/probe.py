@@ -138,7 +138,7 @@ class Probe:
     def fail(self, state: Any) -> None:
         """The call has raised what is in ``sys.exc_info()``."""
         try:
-            error = _take_exception()
+            error = take_exception()
             if state is not None:
                 span, token = state
                 self.detach(token)
@@ -185,7 +185,7 @@ class Probe:
 
     def abort(self, state: Any) -> None:
         """The body has raised what is in ``sys.exc_info()``."""
-        error = _take_exception()
+        error = take_exception()
         if state is not None:
             self.end(state[0], error)
 
@@ -352,7 +352,7 @@ def _is_control_flow(error: BaseException) -> bool:
     return leaves_quietly or isinstance(error, (StopIteration, StopAsyncIteration))
 
 
-def _take_exception() -> BaseException | None:
+def take_exception() -> BaseException | None:
     """The exception on its way, without the trampoline's entry in its traceback."""
     error = sys.exc_info()[1]
     traceback = error.__traceback__ if error is not None else None

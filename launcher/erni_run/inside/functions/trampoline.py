@@ -158,7 +158,7 @@ def _settle(function: FunctionType, exchange: _Exchange, holder: FunctionType) -
         around = exchange.inner[path]
         code, made[path] = build.with_inner(code, path, around.hooks, around.shape)
     if exchange.around is not None:
-        original = None if exchange.around.shape.is_portable else _copy(holder, code)
+        original = None if exchange.around.shape.is_portable else copy(holder, code)
         code = build.trampoline(code, exchange.around.hooks, exchange.around.shape, original)
     _exchange_inner(exchange, made)
     exchange.current, exchange.made = code, made
@@ -178,7 +178,7 @@ def _exchange_inner(exchange: _Exchange, made: dict[tuple[str, ...], CodeType]) 
             existing.__code__ = after
 
 
-def _copy(function: FunctionType, code: CodeType) -> FunctionType:
+def copy(function: FunctionType, code: CodeType) -> FunctionType:
     """A function that runs ``code`` as ``function`` would. Defaults are left out: the trampoline passes every
     parameter.
     """

@@ -22,20 +22,26 @@ from erni_run.plan import Plan
 
 if TYPE_CHECKING:
     from erni_run.inside.recorder.recorder import Recorder
+    from erni_run.inside.termination import RunAfter
 
 
-def install(plan: Plan, muted: frozenset[str] = frozenset()) -> None:
-    """Make a provider for ``plan`` the process's global one; instrumentation scopes in ``muted`` record nothing."""
+def install(plan: Plan, muted: frozenset[str], run_after: RunAfter) -> None:
+    """Make a provider for ``plan`` the process's global one; instrumentation scopes in ``muted`` record nothing.
+    ``run_after`` is what ``Termination`` needs.
+    """
     context.install()
-    trace.set_tracer_provider(Provider(plan, os.environ, muted))
+    trace.set_tracer_provider(Provider(plan, os.environ, muted, run_after))
 
 
 class Provider(trace.TracerProvider):
     """Hands out tracers at once; what else it is asked for, it answers as the recorder, which it then starts."""
 
-    def __init__(self, plan: Plan, environ: Mapping[str, str], muted: frozenset[str]) -> None:
+    def __init__(
+        self, plan: Plan, environ: Mapping[str, str], muted: frozenset[str], run_after: RunAfter | None = None
+    ) -> None:
         self._plan = plan
         self._muted = muted
+        self._run_after = run_after
         self._environ = environ
         self._recorder: Recorder | None = None
         self._renew_lock()
@@ -69,7 +75,7 @@ class Provider(trace.TracerProvider):
                 if self._recorder is None:
                     from erni_run.inside.recorder.start import start
 
-                    self._recorder = start(self._plan, self._environ)
+                    self._recorder = start(self._plan, self._environ, self._run_after)
         return self._recorder
 
     def reconfigure(self, plan: Plan) -> None:

@@ -14,14 +14,17 @@ from erni_run.inside.ending import at_end
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.resource import resource
 from erni_run.inside.settlement import Settlement
+from erni_run.inside.termination import RunAfter, Termination
 from erni_run.plan import Plan
 
 if TYPE_CHECKING:
     from erni_run.inside.delivery.delivery import Delivery
 
 
-def start(plan: Plan, environ: Mapping[str, str]) -> Recorder:
-    """A recorder for ``plan``; what it holds when the process ends is flushed within the exit budget."""
+def start(plan: Plan, environ: Mapping[str, str], run_after: RunAfter | None = None) -> Recorder:
+    """A recorder for ``plan``; what it holds when the process ends, be it by SIGTERM, is flushed within the exit
+    budget.
+    """
     if plan.export.protocol == "none":
         return _recorder(plan, environ, None)
     if plan.export.protocol == "console":
@@ -33,11 +36,16 @@ def start(plan: Plan, environ: Mapping[str, str]) -> Recorder:
     delivery = Delivery(plan.export, plan.spool)
     if plan.metrics.enabled == "false":
         recorder = _recorder(plan, environ, delivery.on_end, flush=delivery.force_flush)
-        at_end(delivery.shutdown)
+        end = delivery.shutdown
     else:
         settlement = Settlement()
         recorder = _recorder(plan, environ, delivery.on_end, settlement, delivery.force_flush)
-        at_end(_report(plan, recorder, delivery, settlement))
+        end = _report(plan, recorder, delivery, settlement)
+    if run_after is not None:
+        termination = Termination(end, plan.export.exit_budget)
+        termination.attend(run_after)
+        delivery.when_begun(termination.arm)
+    at_end(end)
     return recorder
 
 

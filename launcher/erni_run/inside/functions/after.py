@@ -1,0 +1,39 @@
+"""Something of ours that runs after a function of somebody else's, whether spans are wished for on that or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from erni_run.inside.functions import build
+from erni_run.inside.functions.probe import take_exception
+from erni_run.inside.functions.source import Shape
+from erni_run.inside.functions.trampoline import copy
+from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import aside, is_the_applications
+
+
+def run_after(function: FunctionType, call: Callable[[], object]) -> None:
+    """Let ``call()`` run, untraced, after each call of ``function`` that returns. It belongs to the function's own code
+    from then on: what is instrumented later goes around it, and is taken away without it.
+    """
+
+    def enter() -> None:
+        return
+
+    def leave(state: None, result: Any) -> Any:
+        try:
+            aside(call)
+        except Exception as error:
+            if is_the_applications(error):
+                raise
+            say_once(f"{function.__module__}.{function.__qualname__}: {describe(error)}")
+        return result
+
+    def fail(state: None) -> None:
+        take_exception()
+
+    code = function.__code__
+    hooks = {"enter": enter, "leave": leave, "fail": fail}
+    function.__code__ = build.trampoline(code, hooks, Shape(), copy(function, code))

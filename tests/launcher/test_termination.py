@@ -1,0 +1,263 @@
+"""SIGTERM that the application leaves to its default: what waits is delivered at once, and nobody can tell."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.collector import Collector
+from tests.launcher.test_children import free_port
+from tests.launcher.test_nothing_lost import CONFIG, HTTP, UVICORN, Store, gate, sell_at  # noqa: F401
+from tests.servers import Gate
+
+BEGINNING = """
+    import os, shop, signal, subprocess, sys, threading, time
+    TERM = signal.SIGTERM
+"""
+SELL_AND_TERMINATE = f"{BEGINNING}    shop.sell()\n    os.kill(os.getpid(), TERM)\n    print('still there', flush=True)\n"
+MARKS = """
+    def marks():
+        lines = open("/proc/self/status").read().splitlines()
+        return [line for line in lines if line.startswith(("SigIgn", "SigCgt", "SigBlk"))]
+"""
+
+
+@pytest.fixture
+def protocol() -> str:
+    return HTTP[0]
+
+
+@pytest.fixture
+def store(tmp_path: Path, collector: Collector, protocol: str) -> Store:
+    return Store(tmp_path, collector, protocol)
+
+
+def test_server_that_is_stopped_has_delivered(store: Store) -> None:
+    """uvicorn ends in order, puts the handler back that it has found and raises the signal again."""
+    port = free_port()
+    command = [word.format(port=port) for word in UVICORN]
+    with store.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        sell_at(port)
+        process.terminate()
+        assert process.wait(30) == -signal.SIGTERM
+    assert len(store.ended()) == 100
+    assert store.arrived() == store.ended()
+
+
+def run(store: Store, program: str) -> subprocess.CompletedProcess[str]:
+    store.workshop.write("program.py", program)
+    with store.start("erni-run", "python", "program.py") as process:
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess("", process.returncode, out, err)
+
+
+@pytest.mark.parametrize("metrics", ["false", "auto"])
+def test_program_that_ends_itself_goes_no_further(store: Store, metrics: str) -> None:
+    store.workshop.environ["OTEL_METRICS_EXPORTER"] = "none" if metrics == "false" else "otlp"
+    done = run(store, SELL_AND_TERMINATE)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGTERM, "", "")
+    assert store.arrived() == store.ended()
+    assert store.standing() == {"delivered": 100}
+
+
+TELLTALES = {
+    "what signal tells": """
+        shop.sell()
+        print(signal.getsignal(TERM), signal.getsignal(TERM) is signal.SIG_DFL, signal.set_wakeup_fd(-1))
+        print(signal.signal(TERM, signal.SIG_IGN) is signal.SIG_DFL, signal.getsignal(TERM))
+        print(signal.signal(TERM, signal.SIG_DFL), signal.getsignal(TERM) is signal.SIG_DFL)
+        print(signal.signal(TERM, signal.SIG_DFL) is signal.SIG_DFL, signal.signal.__code__.co_filename)
+    """,
+    "what goes wrong in signal": """
+        import traceback
+        shop.sell()
+        def wrong():
+            try:
+                signal.signal(TERM, print)
+            except ValueError:
+                traceback.print_exc()
+        thread = threading.Thread(target=wrong)
+        thread.start()
+        thread.join()
+        signal.signal(TERM, "no handler")
+    """,
+    "what a child is given": """
+        shop.sell()
+        print(subprocess.run([sys.executable, "-c", MARKS + "print(marks())"], capture_output=True, text=True).stdout)
+    """,
+    "what the handler of another signal raises": """
+        shop.sell()
+        signal.signal(signal.SIGALRM, lambda *_: 1 / 0)
+        for _ in range(100):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0005)
+                while True:
+                    signal.signal(TERM, signal.SIG_DFL)
+            except ZeroDivisionError:
+                print("raised")
+    """,
+    "a handler of the application's": """
+        signal.signal(TERM, lambda *_: print("not yet", flush=True))
+        shop.sell()
+        os.kill(os.getpid(), TERM)
+        before = signal.signal(TERM, signal.SIG_DFL)
+        os.kill(os.getpid(), TERM)
+    """,
+    "a signal that is ignored": """
+        signal.signal(TERM, signal.SIG_IGN)
+        shop.sell()
+        os.kill(os.getpid(), TERM)
+        print("still there")
+    """,
+    "a handler in C": """
+        import faulthandler
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        faulthandler.register(TERM, open(os.devnull, "w"))
+        shop.sell()
+        os.kill(os.getpid(), TERM)
+        print("still there", faulthandler.unregister(TERM))
+    """,
+    "a signal that is waited for": """
+        shop.sell()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {TERM})
+        os.kill(os.getpid(), TERM)
+        print(signal.sigwait({TERM}), signal.sigpending())
+    """,
+    "children that are ended at once": """
+        import multiprocessing
+        shop.sell()
+        for method in ("fork", "spawn"):
+            child = multiprocessing.get_context(method).Process(target=time.sleep, args=(60,))
+            child.start()
+            child.terminate()
+            child.join()
+            print(child.exitcode)
+    """,
+    "children that sell and are ended": """
+        shop.sell()
+        for _ in range(20):
+            ready, told = os.pipe()
+            child = os.fork()
+            if child == 0:
+                print(signal.getsignal(TERM), flush=True)
+                shop.sell()
+                os.write(told, b"!")
+                while True:
+                    signal.pause()
+            os.read(ready, 1)
+            os.kill(child, TERM)
+            print(os.waitpid(child, 0)[1])
+    """,
+}
+
+
+@pytest.mark.parametrize("telltale", TELLTALES)
+def test_nobody_can_tell(store: Store, telltale: str) -> None:
+    marks = f"MARKS = {dedent(MARKS)!r}\nexec(MARKS)\n"
+    store.workshop.write("program.py", dedent(BEGINNING) + marks + dedent(TELLTALES[telltale]))
+    outcomes = []
+    for command in (("python", "program.py"), ("erni-run", "python", "program.py")):
+        with store.start(*command, ended=command[0]) as process:
+            outcomes.append((*process.communicate(timeout=60), process.returncode))
+    assert outcomes[1] == outcomes[0]
+    store.drain()
+    assert store.arrived() == store.ended("erni-run")
+
+
+IN_C = f"""{BEGINNING}
+    import hashlib
+    shop.sell()
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 1 << 30)
+    print("C code has come to its end")
+"""
+
+
+def test_death_does_not_wait_for_code_in_c(store: Store) -> None:
+    store.workshop.write("program.py", IN_C)
+    with store.start("erni-run", "python", "program.py") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == -signal.SIGTERM
+    assert store.arrived() == store.ended()
+
+
+def test_death_does_not_wait_for_a_collector_that_hangs(store: Store, gate: Gate) -> None:
+    done = run(store, SELL_AND_TERMINATE)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
+    gate.is_open = True
+    store.check(100)
+
+
+HOLDS_OUR_LOCK = f"""{BEGINNING}
+    from erni_run.inside.activate import current_plan
+    from opentelemetry import trace
+    shop.sell()
+    courier = trace.get_tracer_provider().started()._deliver.__self__._courier
+    with courier.lock:
+        os.kill(os.getpid(), TERM)
+        print("still there")
+"""
+
+
+def test_death_does_not_wait_for_a_lock_that_the_main_thread_holds(store: Store) -> None:
+    done = run(store, HOLDS_OUR_LOCK)
+    assert (done.returncode, done.stdout) == (-signal.SIGTERM, "")
+    store.check(100)
+
+
+SECOND = f"""{BEGINNING}
+    shop.sell()
+    threading.Thread(target=lambda: [time.sleep(0.01), [os.kill(os.getpid(), TERM) for _ in range(100)]]).start()
+    os.kill(os.getpid(), TERM)
+"""
+
+
+def test_second_signal_waits_for_nothing(store: Store, gate: Gate) -> None:
+    store.workshop.write("tracing.toml", f'[export]\nexit_budget = "1h"\ntimeout = "1h"\n{CONFIG}')
+    assert run(store, SECOND).returncode == -signal.SIGTERM
+
+
+def test_parent_does_not_die_of_what_its_children_are_sent(store: Store) -> None:
+    done = run(store, f"""{BEGINNING}
+    shop.sell()
+    for _ in range(300):
+        child = os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ) if _ % 3 == 0 else os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+        os.kill(child, TERM)
+        assert os.waitpid(child, 0)[1] == TERM, _
+    time.sleep(1.2)  # longer than it takes until we have looked at the note twice
+    print("still there")
+    """)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "still there\n", "")
+
+
+CLOSED = f"""{BEGINNING}
+    def notes():
+        names = [name for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{{name}}")]
+        return [name for name in names if "memfd:erni-run" in os.readlink(f"/proc/self/fd/{{name}}")]
+
+    shop.sell()
+    [note] = map(int, notes())
+    os.close(note)
+    with open("precious", "w+") as precious:
+        os.dup2(precious.fileno(), note)
+        while not notes():
+            time.sleep(0.01)
+        os.kill(os.getpid(), TERM)
+"""
+
+
+def test_application_may_close_what_is_not_its_own(store: Store) -> None:
+    done = run(store, CLOSED)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+    assert store.workshop.folder.joinpath("precious").read_text() == ""
+    assert store.arrived() == store.ended()
