@@ -52,7 +52,7 @@ def run(
     program, *arguments = command
     words = [*launcher, "python", str(HERE / "witness.py"), str(count), str(HERE / program), *arguments]
     fixed = {"PYTHONHASHSEED": "0"}  # sets are printed in the same order
-    with workshop.start(*words, environ=fixed | dict(environ or {})) as process:
+    with workshop.start(*words, environ=fixed | dict(environ or {}), errors="backslashreplace") as process:
         try:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:

@@ -92,7 +92,7 @@ class Delivery:
             say_once("spans that end after the end of the process are dropped")
         if not self._background.is_running and self._background.start():
             for callback in self._beginnings:
-                callback()
+                ourselves.aside(callback)
 
     def _take(self, span: Span) -> None:
         tracer = span.template.tracer

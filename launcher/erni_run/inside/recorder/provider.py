@@ -73,10 +73,13 @@ class Provider(trace.TracerProvider):
         if self._recorder is None:
             with self._starting, forks.late_import():
                 if self._recorder is None:
-                    from erni_run.inside.recorder.start import start
-
-                    self._recorder = start(self._plan, self._environ, self._run_after)
+                    self._recorder = ourselves.aside(self._start)
         return self._recorder
+
+    def _start(self) -> Recorder:
+        from erni_run.inside.recorder.start import start
+
+        return start(self._plan, self._environ, self._run_after)
 
     def reconfigure(self, plan: Plan) -> None:
         """Follow the sampling of another plan from now on."""
