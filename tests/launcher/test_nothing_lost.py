@@ -11,48 +11,17 @@ import subprocess
 import sys
 import textwrap
 import time
-import urllib.request
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from erni_run.inside.delivery.survey import survey
 
 from tests.collector import Collector
-from tests.conftest import Workshop
+from tests.launcher.store import HTTP, PROTOCOLS, UVICORN, Store, sell_at
 from tests.launcher.test_children import free_port
 from tests.servers import Gate
 
-PROTOCOLS = ("grpc", "http/protobuf")
-HTTP = PROTOCOLS[1:]
-CONFIG = '[[span]]\ntarget = "shop:work"\n'
-SHOP = """
-    import os
-    from opentelemetry import trace
-
-    def work():
-        return trace.get_current_span().get_span_context().span_id
-
-    def sell(count=100):
-        ended = os.open(os.environ["ENDED"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        for _ in range(count):
-            os.write(ended, b"%016x\\n" % work())
-        os.close(ended)
-
-    async def asgi(scope, receive, send):
-        if scope["type"] == "http":
-            sell()
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
-
-    def wsgi(environ, start_response):
-        sell()
-        start_response("200 OK", [])
-        return [str(os.getpid()).encode()]
-"""
 TASKS = """
     import celery, shop
 
@@ -64,50 +33,6 @@ TASKS = """
     def sell():
         shop.sell()
 """
-
-
-class Store:
-    """A workshop whose programs sell, and what has become of their spans."""
-
-    def __init__(self, folder: Path, collector: Collector, protocol: str) -> None:
-        self.workshop = Workshop(folder)
-        self.collector = collector
-        self.workshop.write("shop.py", SHOP)
-        self.workshop.write("tracing.toml", CONFIG)
-        self.workshop.environ |= {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment(protocol)}
-
-    def start(self, *command: str, ended: str = "ended", **options: object) -> subprocess.Popen[str]:
-        environ = {"ENDED": str(self.workshop.folder / ended), "PYTHONPATH": str(self.workshop.folder)}
-        return self.workshop.start(*command, environ=environ, **options)
-
-    def drain(self) -> None:
-        done = self.workshop.run("erni-run", "drain", "--timeout", "30s")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def ended(self, name: str = "ended") -> set[str]:
-        file = self.workshop.folder / name
-        return set(file.read_text().split()) if file.exists() else set()
-
-    def arrived(self) -> set[str]:
-        """Some may have come twice: a collector that answers too late has what we send again."""
-        return {span.span_id for span in self.collector.spans}
-
-    def standing(self) -> dict[str, int]:
-        """What the spool tells of the spans, without what is 0."""
-        figures: Counter[str] = Counter()
-        for found in survey(str(self.workshop.folder / "home/.local/state/erni-run")):
-            figures["delivered"] += found.tally.delivered
-            figures["rejected"] += sum(found.tally.rejected.values())
-            figures["dropped"] += sum(found.tally.dropped.values())
-            figures["pending"] += found.pending
-        return dict(+figures)
-
-    def check(self, spans: int) -> None:
-        """All that ended have arrived; the counters know of as many."""
-        self.drain()
-        assert len(self.ended()) == spans
-        assert self.arrived() == self.ended()
-        assert self.standing() == {"delivered": spans}
 
 
 @dataclass(frozen=True)
@@ -215,16 +140,10 @@ def test_all_is_accounted_for(graveyards: dict[str, Graveyard], protocol: str) -
     assert len(store.arrived()) == ended
 
 
-@pytest.fixture
-def store(tmp_path: Path, collector: Collector, protocol: str) -> Store:
-    return Store(tmp_path, collector, protocol)
-
-
 def has_namespaces() -> bool:
     return subprocess.run(["unshare", "--pid", "--fork", "true"], check=False, capture_output=True).returncode == 0
 
 
-UVICORN = ("erni-run", "uvicorn", "shop:asgi", "--port", "{port}")
 GUNICORN = ("erni-run", "gunicorn", "shop:wsgi", "--bind", "127.0.0.1:{port}", "--workers", "2")
 SERVERS = {
     "uvicorn": UVICORN,
@@ -265,18 +184,6 @@ def test_server_that_is_stopped_leaves_nothing_behind(store: Store, server: str,
     store.check(400)
 
 
-def sell_at(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as response:
-                response.read()
-                return
-        except OSError:
-            assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.05)
-
-
 def _child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
@@ -300,18 +207,6 @@ def test_celery_worker_that_serves_one_task_loses_no_span(store: Store) -> None:
             process.terminate()
             process.wait(30)
     store.check(300)
-
-
-@pytest.fixture
-def gate(store: Store, collector: Collector, protocol: str) -> Iterator[Gate]:
-    """The store's only way to its collector."""
-    endpoint = urlsplit(collector.environment(protocol)["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
-    assert endpoint.port is not None
-    with Gate(endpoint.port) as gate:
-        url = endpoint._replace(netloc=f"127.0.0.1:{gate.port}").geturl()
-        store.workshop.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = url
-        store.workshop.write("tracing.toml", f'{CONFIG}[export]\nexit_budget = "300ms"\n')
-        yield gate
 
 
 def run(store: Store, program: str) -> None:

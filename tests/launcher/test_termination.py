@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.collector import Collector
+from tests.launcher.store import CONFIG, UVICORN, Store, sell_at
 from tests.launcher.test_children import free_port
-from tests.launcher.test_nothing_lost import CONFIG, HTTP, UVICORN, Store, gate, sell_at  # noqa: F401
 from tests.servers import Gate
 
 BEGINNING = """
     import os, shop, signal, subprocess, sys, threading, time
     TERM = signal.SIGTERM
 """
-SELL_AND_TERMINATE = f"{BEGINNING}    shop.sell()\n    os.kill(os.getpid(), TERM)\n    print('still there', flush=True)\n"
+SELL_AND_TERMINATE = (
+    f"{BEGINNING}    shop.sell()\n    os.kill(os.getpid(), TERM)\n    print('still there', flush=True)\n"
+)
 MARKS = """
     def marks():
         lines = open("/proc/self/status").read().splitlines()
         return [line for line in lines if line.startswith(("SigIgn", "SigCgt", "SigBlk"))]
 """
-
-
-@pytest.fixture
-def protocol() -> str:
-    return HTTP[0]
-
-
-@pytest.fixture
-def store(tmp_path: Path, collector: Collector, protocol: str) -> Store:
-    return Store(tmp_path, collector, protocol)
 
 
 def test_server_that_is_stopped_has_delivered(store: Store) -> None:
@@ -225,7 +215,9 @@ def test_second_signal_waits_for_nothing(store: Store, gate: Gate) -> None:
 
 
 def test_parent_does_not_die_of_what_its_children_are_sent(store: Store) -> None:
-    done = run(store, f"""{BEGINNING}
+    done = run(
+        store,
+        f"""{BEGINNING}
     shop.sell()
     for _ in range(300):
         child = os.posix_spawn("/bin/sleep", ["sleep", "60"], os.environ) if _ % 3 == 0 else os.fork()
@@ -236,7 +228,8 @@ def test_parent_does_not_die_of_what_its_children_are_sent(store: Store) -> None
         assert os.waitpid(child, 0)[1] == TERM, _
     time.sleep(1.2)  # longer than it takes until we have looked at the note twice
     print("still there")
-    """)
+    """,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "still there\n", "")
 
 

@@ -1,22 +1,22 @@
 """SIGTERM where the application leaves it to its default: what waits is delivered, then the process dies of it.
 
-Nobody can tell: a handler that is an integer, and 0, is SIG_DFL to ``signal.getsignal`` and ``signal.signal``. Where the
-main thread is in C code, which a handler in Python waits for, death does not: the handler of faulthandler, which is C
-itself, takes note of the signal in a file that is in memory only, and a thread of ours looks there.
+Nobody can tell: a handler that is an integer, and 0, is SIG_DFL to ``signal.getsignal`` and ``signal.signal``. Where
+the main thread is in C code, which a handler in Python waits for, death does not: the handler of faulthandler, which is
+C itself, takes note of the signal in a file that is in memory only, and a thread of ours looks there.
 """
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]  # below signal, which turns handlers into enums
 import faulthandler
 import fcntl
 import os
 import signal
 import sys
 from _thread import allocate_lock, get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from types import FrameType, FunctionType
+from types import FunctionType
 
 from erni_run.inside.background import Background
 from erni_run.inside.ending import at_end
@@ -48,7 +48,7 @@ class Termination:
             os.register_at_fork(before=self._hold_back, after_in_parent=self._let_go)
 
     def _begin(self) -> None:
-        self._masks: dict[int, set[signal.Signals]] = {}
+        self._masks: dict[int, Iterable[int]] = {}
         self._note: _Note | None = None
         self._main_waits = False
         self._is_done = allocate_lock()
@@ -141,7 +141,7 @@ class _Handler(int):
         handler._end = end
         return handler
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def __call__(self, *_: object) -> None:
         aside(self._end)
 
 

@@ -7,7 +7,6 @@ from types import FunctionType
 from typing import Any
 
 from erni_run.inside.functions import build
-from erni_run.inside.functions.probe import take_exception
 from erni_run.inside.functions.source import Shape
 from erni_run.inside.functions.trampoline import copy
 from erni_run.inside.notice import describe, say_once
@@ -22,7 +21,7 @@ def run_after(function: FunctionType, call: Callable[[], object]) -> None:
     def enter() -> None:
         return
 
-    def leave(state: None, result: Any) -> Any:
+    def leave(_: None, result: Any) -> Any:
         try:
             aside(call)
         except Exception as error:
@@ -31,8 +30,8 @@ def run_after(function: FunctionType, call: Callable[[], object]) -> None:
             say_once(f"{function.__module__}.{function.__qualname__}: {describe(error)}")
         return result
 
-    def fail(state: None) -> None:
-        take_exception()
+    def fail(_: None) -> None:
+        build.take_exception()
 
     code = function.__code__
     hooks = {"enter": enter, "leave": leave, "fail": fail}

@@ -18,6 +18,7 @@ from erni_run.inside.functions.source import Shape
 
 _LOOKING = {"type": type, "str": str, "len": len, "plain": frozenset({int, bool, float})}
 """What a trampoline looks at parameters with."""
+_STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
 
 class NotInstrumentable(Exception):
@@ -112,6 +113,15 @@ def _line_table(code: CodeType) -> bytes:
     units = len(code.co_code) // 2
     lengths = [8] * (units // 8) + ([units % 8] if units % 8 else [])
     return b"".join(bytes((0x80 | 13 << 3 | length - 1, 0)) for length in lengths)
+
+
+def take_exception() -> BaseException | None:
+    """The exception on its way, without the trampoline's entry in its traceback."""
+    error = sys.exc_info()[1]
+    traceback = error.__traceback__ if error is not None else None
+    if _STRIP_FRAME and error is not None and traceback is not None and traceback.tb_next is not None:
+        error.__traceback__ = traceback.tb_next
+    return error
 
 
 def _thrown() -> tuple[Any, Any, Any]:

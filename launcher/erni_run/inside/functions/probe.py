@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from erni_run.inside import forks
+from erni_run.inside.functions.build import take_exception
 from erni_run.inside.functions.capture import Captures
 from erni_run.inside.functions.choice import is_for
 from erni_run.inside.functions.follow import NEVER_FOLLOWED, follow, is_followed
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from erni_run.inside.functions.backend import Backend
 
 _has_begun = False
-_STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
 
 @dataclass(frozen=True)
@@ -350,12 +350,3 @@ def _is_cancellation(error: BaseException) -> bool:
 def _is_control_flow(error: BaseException) -> bool:
     leaves_quietly = isinstance(error, SystemExit) and not error.code
     return leaves_quietly or isinstance(error, (StopIteration, StopAsyncIteration))
-
-
-def take_exception() -> BaseException | None:
-    """The exception on its way, without the trampoline's entry in its traceback."""
-    error = sys.exc_info()[1]
-    traceback = error.__traceback__ if error is not None else None
-    if _STRIP_FRAME and error is not None and traceback is not None and traceback.tb_next is not None:
-        error.__traceback__ = traceback.tb_next
-    return error
