@@ -17,8 +17,6 @@ COPY tracing.toml ./
 ENV PATH=/opt/agency/bin:$PATH PYTHONUNBUFFERED=1
 USER 1000
 EXPOSE 8080
-# uvicorn ends by itself after SIGINT; SIGTERM it raises again, which would lose the last half second of spans.
-STOPSIGNAL SIGINT
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=3); c.request('GET', '/health'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["erni-run"]
