@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -11,6 +13,8 @@ from erni_run.config.libraries import LIBRARIES, Library
 from erni_run.inside.imports import when_imported
 from erni_run.inside.notice import describe, say_once
 from erni_run.plan import LibrariesPlan
+
+_Wrapping = Callable[[Any, str, Any], object]
 
 NATIVE = {"fastapi": "fastapi.telemetry"}
 """Libraries that speak OpenTelemetry themselves from some version on, and the module by which that version is known.
@@ -80,27 +84,23 @@ def _instrumentor(library: Library) -> Any:
 
     for alias, value in list(vars(package).items()):
         if value is wrap_function_wrapper:
-            setattr(package, alias, _wrap_when_imported)
+            setattr(package, alias, partial(_wrap_when_imported, wrap_function_wrapper))
     return getattr(package, name)()
 
 
-def _wrap_when_imported(target: Any, name: str, wrapper: Any) -> None:
-    """``wrapt.wrap_function_wrapper``, which would import a module that ``target`` names: sqlalchemy's takes 55 ms of
-    CPU.
+def _wrap_when_imported(wrap: _Wrapping, target: Any, name: str, wrapper: Any) -> None:
+    """What ``wrap``, which is ``wrapt.wrap_function_wrapper``, does, but for the import of a module that ``target``
+    names: sqlalchemy's takes 55 ms of CPU.
     """
-    from wrapt import wrap_function_wrapper
-
     if isinstance(target, str):
-        when_imported(target, lambda module: _wrap(module, name, wrapper))
+        when_imported(target, lambda module: _wrap(wrap, module, name, wrapper))
     else:
-        wrap_function_wrapper(target, name, wrapper)
+        wrap(target, name, wrapper)
 
 
-def _wrap(module: ModuleType, name: str, wrapper: Any) -> None:
-    from wrapt import wrap_function_wrapper
-
+def _wrap(wrap: _Wrapping, module: ModuleType, name: str, wrapper: Any) -> None:
     try:
-        wrap_function_wrapper(module, name, wrapper)
+        wrap(module, name, wrapper)
     except Exception as error:  # when_imported allows none
         say_once(f"{module.__name__}.{name} is not traced: {describe(error)}")
 

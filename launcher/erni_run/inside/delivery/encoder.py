@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, Status, TraceState
 
-    from erni_run.inside.recorder.span import Span, Template, Trace
+    from erni_run.inside.recorder.span import Span
+    from erni_run.inside.recorder.template import Template
+    from erni_run.inside.recorder.trace import Trace
 
 _times = Struct("<QBQ").pack
 _ids = Struct(">Q2sQ").pack

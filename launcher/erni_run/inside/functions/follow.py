@@ -10,9 +10,12 @@ import sys
 import weakref
 from functools import partial
 from types import CoroutineType, NoneType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from erni_run.inside.ourselves import aside
+
+if TYPE_CHECKING:
+    from erni_run.inside.functions.probe import Probe
 
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts our frame back
 NEVER_FOLLOWED = frozenset({NoneType, bool, int, float, str, bytes, list, tuple, dict, set})
@@ -21,20 +24,35 @@ NEVER_FOLLOWED = frozenset({NoneType, bool, int, float, str, bytes, list, tuple,
 _followed: set[weakref.ref[Any]] = set()
 
 
-class Following(Protocol):
-    """A span that waits for an awaitable: current while it runs, ended once."""
+class Following:
+    """The span of a call that has returned an awaitable: current while that runs, ended once."""
+
+    def __init__(self, probe: Probe, span: Any, exit_: tuple[Any, ...]) -> None:
+        self._probe = probe
+        self._span = span
+        self._exit = exit_
+        self._is_over = False
 
     def resume(self) -> Any:
         """Make the span current; what is returned undoes that."""
+        return self._probe.attach(self._span)
 
     def pause(self, token: Any) -> None:
         """Undo ``resume``."""
+        self._probe.detach(token)
 
     def finish(self, result: Any) -> None:
         """The awaitable has come to ``result``."""
+        self._end_once(None, result)
 
     def fail(self, error: BaseException) -> None:
         """The awaitable has raised ``error``; GeneratorExit if nobody has awaited it to its end."""
+        self._end_once(error, None)
+
+    def _end_once(self, error: BaseException | None, result: Any) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._probe.end(self._span, error, result, self._exit)
 
 
 def is_followed(result: Any) -> bool:

@@ -6,7 +6,6 @@ OpenTelemetry is imported by the first call, not before.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,8 @@ from erni_run.inside import forks
 from erni_run.inside.functions.build import take_exception
 from erni_run.inside.functions.capture import Captures
 from erni_run.inside.functions.choice import is_for
-from erni_run.inside.functions.follow import NEVER_FOLLOWED, follow, is_followed
+from erni_run.inside.functions.follow import NEVER_FOLLOWED, Following, follow, is_followed
+from erni_run.inside.functions.outcome import describe_failure
 from erni_run.inside.imports import is_too_early
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_ours, is_the_applications, setters, setting, under_way
@@ -119,7 +119,7 @@ class Probe:
         finally:
             under_way.settings -= setting
         if result is not None and type(result) not in NEVER_FOLLOWED and is_followed(result):
-            return follow(result, _Following(self, span, ()))
+            return follow(result, Following(self, span, ()))
         if type(span) is not int:
             end(span)
         return result
@@ -131,7 +131,7 @@ class Probe:
         span, token = state
         self.detach(token)
         if is_followed(result):
-            return follow(result, _Following(self, span, exit_))
+            return follow(result, Following(self, span, exit_))
         self.end(span, None, result, exit_)
         return result
 
@@ -215,7 +215,7 @@ class Probe:
             return
         if error is not None:
             try:
-                aside(self._describe_failure, span, error)
+                aside(describe_failure, self._site, span, error)
             except RecursionError:  # as above: there is no room for more than the end of the span
                 pass
             except Exception as problem:  # the exception's own __str__ may raise: whatever it is, the span ends
@@ -272,24 +272,6 @@ class Probe:
             raise error
         say_once(f"{self._site.name}: a span could not be {what}: {describe(error)}")
 
-    def _describe_failure(self, span: Any, error: BaseException) -> None:
-        """Cancellation and the ends of generators are no errors; what the user wants ignored is none either."""
-        if isinstance(error, GeneratorExit):
-            span.set_attribute("erni.outcome", "closed")
-        elif _is_cancellation(error):
-            span.set_attribute("erni.outcome", "cancelled")
-            if self._site.cancelled == "error":
-                _mark(span, error)
-        elif not (_is_control_flow(error) or self._is_ignored(error)):
-            if self._site.record_exceptions:
-                span.record_exception(error)
-            span.set_attribute("error.type", _type_name(type(error), "."))
-            _mark(span, error)
-
-    def _is_ignored(self, error: BaseException) -> bool:
-        ignore = self._site.ignore
-        return bool(ignore) and any(_type_name(kind, ":") in ignore for kind in type(error).__mro__)
-
 
 def _is_recording(span: Any) -> bool:
     return span is not None and type(span) is not int and bool(span.is_recording())
@@ -301,52 +283,4 @@ def _backend(site: Site) -> Backend:
     return backend(site)
 
 
-class _Following:
-    """The span of a call that has returned an awaitable."""
-
-    def __init__(self, probe: Probe, span: Any, exit_: tuple[Any, ...]) -> None:
-        self._probe = probe
-        self._span = span
-        self._exit = exit_
-        self._is_over = False
-
-    def resume(self) -> Any:
-        return self._probe.attach(self._span)
-
-    def pause(self, token: Any) -> None:
-        self._probe.detach(token)
-
-    def finish(self, result: Any) -> None:
-        self._end_once(None, result)
-
-    def fail(self, error: BaseException) -> None:
-        self._end_once(error, None)
-
-    def _end_once(self, error: BaseException | None, result: Any) -> None:
-        if not self._is_over:
-            self._is_over = True
-            self._probe.end(self._span, error, result, self._exit)
-
-
 setters.update(hook.__code__ for hook in (Probe.enter, Probe.leave, Probe.attach, Probe.detach))
-
-
-def _mark(span: Any, error: BaseException) -> None:
-    from opentelemetry.trace import Status, StatusCode
-
-    span.set_status(Status(StatusCode.ERROR, describe(error)))
-
-
-def _type_name(kind: type, separator: str) -> str:
-    plain = kind.__module__ == "builtins" and separator == "."
-    return kind.__qualname__ if plain else f"{kind.__module__}{separator}{kind.__qualname__}"
-
-
-def _is_cancellation(error: BaseException) -> bool:
-    asyncio = sys.modules.get("asyncio.exceptions")  # whoever raised CancelledError has imported it
-    return asyncio is not None and isinstance(error, asyncio.CancelledError)
-
-
-def _is_control_flow(error: BaseException) -> bool:
-    leaves_quietly = isinstance(error, SystemExit) and not error.code
-    return leaves_quietly or isinstance(error, (StopIteration, StopAsyncIteration))

@@ -19,7 +19,9 @@ from opentelemetry.util.types import Attributes
 
 from erni_run.inside.notice import say_once
 from erni_run.inside.recorder.attributes import clean
-from erni_run.inside.recorder.span import Span, Template, Trace
+from erni_run.inside.recorder.span import Span
+from erni_run.inside.recorder.template import Template
+from erni_run.inside.recorder.trace import Trace
 from erni_run.inside.recorder.tracestate import randomness, with_threshold
 from erni_run.plan import SamplingPlan, SamplingRule
 

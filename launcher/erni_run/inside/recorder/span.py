@@ -7,111 +7,26 @@ locks: attributes are set and lists extended by single operations of CPython, an
 
 from __future__ import annotations
 
-import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from time import time_ns
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Event, SpanLimits
 from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.util import BoundedList
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from erni_run.inside.notice import describe
 from erni_run.inside.recorder.attributes import put, put_all
 from erni_run.inside.recorder.current import Current
-
-if TYPE_CHECKING:
-    from erni_run.inside.recorder.tracer import Tracer
+from erni_run.inside.recorder.template import Template
+from erni_run.inside.recorder.trace import Trace
 
 _UNSET = Status(StatusCode.UNSET)
-_FLAGS = tuple(TraceFlags(flags) for flags in range(4))
-
-
-class Template:
-    """One call site, or one name and kind of a tracer: what is the same for every span of it.
-
-    ``attributes`` are clean and within the limits, which have ``room`` for so many more clean ones. ``captures`` names
-    those whose values each span has of its own. ``encoded`` is the encoder's to fill.
-    """
-
-    __slots__ = ("attributes", "captures", "dropped", "encoded", "kind", "name", "room", "tracer")
-
-    def __init__(
-        self,
-        tracer: Tracer,
-        name: str,
-        kind: SpanKind,
-        attributes: Mapping[str, Any] | None = None,
-        captures: tuple[str, ...] = (),
-    ) -> None:
-        limits = tracer.limits
-        self.tracer = tracer
-        self.name = name
-        self.kind = kind
-        self.attributes: dict[str, Any] = {}
-        self.dropped = put_all(
-            self.attributes, attributes or {}, limits.max_span_attributes, limits.max_span_attribute_length
-        )
-        most = sys.maxsize if limits.max_span_attributes is None else limits.max_span_attributes
-        self.room = most - len(self.attributes) if limits.max_span_attribute_length is None else 0
-        self.captures = captures
-        self.encoded: tuple[bytes, bytes, bytes] | None = None
-
-
-class Trace:
-    """The part of a trace below one local root, with the number of its spans that have started and have ended.
-
-    ``generation`` is that of the process which records it. ``is_kept`` was decided at the head; ``held`` is a list
-    while it is open whether the trace will be kept all the same, then ``verdict`` tells. ``encoded`` is the encoder's
-    to fill.
-    """
-
-    __slots__ = (
-        *("encoded", "ended", "flags", "generation", "held", "is_kept", "root_id", "started", "state", "trace_id"),
-        "verdict",
-    )
-
-    trace_id: int
-    flags: TraceFlags
-    is_kept: int
-    state: TraceState
-    generation: int
-    root_id: int
-    started: int
-    ended: int
-    held: list[Span] | None
-    verdict: bool | None
-    encoded: tuple[bytes, bytes] | None
-
-    def again(self, generation: int, root_id: int) -> Trace:
-        """The same trace in a forked child, whose spans are its own to deliver."""
-        return begin_trace(self.trace_id, self.flags, self.state, generation, root_id)
-
-    def context(self, span_id: int) -> SpanContext:
-        """The context of one span of this trace."""
-        return SpanContext(self.trace_id, span_id, is_remote=False, trace_flags=self.flags, trace_state=self.state)
-
-
-def begin_trace(trace_id: int, flags: int, state: TraceState, generation: int, root_id: int) -> Trace:
-    """A trace with one span, its local root ``root_id``, that has started. A function, as CPython 3.11 takes half the
-    time for it that it takes for an ``__init__``.
-    """
-    local = Trace()
-    local.trace_id = trace_id
-    local.flags = _FLAGS[flags]
-    local.is_kept = flags & 1
-    local.state = state
-    local.generation = generation
-    local.root_id = root_id
-    local.started = 1
-    local.ended = 0
-    local.held = local.verdict = local.encoded = None
-    return local
 
 
 class _Rare:

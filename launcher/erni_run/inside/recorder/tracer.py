@@ -21,7 +21,9 @@ from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.context import get as get_current
 from erni_run.inside.recorder.current import SPAN_KEY, Current, current, rest
 from erni_run.inside.recorder.ids import random_bits
-from erni_run.inside.recorder.span import Span, Template, Trace, begin_trace
+from erni_run.inside.recorder.span import Span
+from erni_run.inside.recorder.template import Template
+from erni_run.inside.recorder.trace import Trace, begin_trace
 from erni_run.inside.recorder.tracestate import with_threshold
 from erni_run.inside.recorder.unsampled import RANDOM_BITS, Unsampled
 
