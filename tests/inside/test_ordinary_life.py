@@ -252,6 +252,28 @@ def test_what_an_application_puts_in_place_of_a_builtin_is_its_own(shop: Worksho
     assert sorted(span.name for span in collector.spans) == ["count", "count", "work", "work"]
 
 
+def test_exception_that_leaves_many_spans_has_its_stack_trace_on_the_innermost(
+    shop: Workshop, collector: Collector
+) -> None:
+    shop.write("tracing.toml", '[[span]]\ntarget = "deep:*"\n')
+    shop.write("deep.py", "def down(n): return down(n - 1) if n else [][n]")
+    program = """
+    import deep
+    for n in [200] + [5] * 20:
+        try:
+            deep.down(n)
+        except IndexError:
+            pass
+    """
+    run(shop, collector, program)
+    traces: dict[str, list[bool]] = {}
+    for span in sorted(collector.spans, key=lambda span: span.end):
+        [event] = span.events
+        assert event.attributes["exception.type"] == "IndexError"
+        traces.setdefault(span.trace_id, []).append("exception.stacktrace" in event.attributes)
+    assert sorted(traces.values(), key=len) == [[True] * 6] * 20 + [[True] * 10 + [False] * 191]
+
+
 def test_recursion_without_end_ends_in_one_error(shop: Workshop) -> None:
     shop.write("tracing.toml", '[[span]]\ntarget = "deep:*"\n')
     shop.write("deep.py", "def down(n): return n and down(n - 1)")

@@ -7,7 +7,6 @@ locks: attributes are set and lists extended by single operations of CPython, an
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping, Sequence
 from time import time_ns
 from types import TracebackType
@@ -23,6 +22,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 from erni_run.inside.notice import describe
 from erni_run.inside.recorder.attributes import put, put_all
 from erni_run.inside.recorder.current import Current
+from erni_run.inside.recorder.stacktrace import stack_trace
 from erni_run.inside.recorder.template import Template
 from erni_run.inside.recorder.trace import Trace
 
@@ -237,10 +237,11 @@ class Span(Current, SdkSpan):
         recorded = {
             "exception.type": kind.__qualname__ if is_plain else f"{kind.__module__}.{kind.__qualname__}",
             "exception.message": _text(exception),
-            "exception.stacktrace": _stack_trace(exception),
+            "exception.stacktrace": stack_trace(exception),
             "exception.escaped": str(escaped),
         }
-        self.add_event("exception", {**recorded, **(attributes or {})}, timestamp)
+        present = {name: text for name, text in recorded.items() if text is not None}
+        self.add_event("exception", {**present, **(attributes or {})}, timestamp)
 
     def start(self, start_time: int | None = None, parent_context: Any = None) -> None:
         """See ``opentelemetry.sdk.trace.Span.start``: a span of ours is started when it is made."""
@@ -312,11 +313,4 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # an exception whose __str__ raises is still to be recorded
-        return describe(error)
-
-
-def _stack_trace(error: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(error))
-    except Exception:  # as above: formatting calls it, too
         return describe(error)
