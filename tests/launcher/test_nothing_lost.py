@@ -145,6 +145,7 @@ def has_namespaces() -> bool:
 
 
 GUNICORN = ("erni-run", "gunicorn", "shop:wsgi", "--bind", "127.0.0.1:{port}", "--workers", "2")
+UWSGI = ("--wsgi", "shop:wsgi", "--master", "--processes", "2", "--die-on-term")
 SERVERS = {
     "uvicorn": UVICORN,
     "uvicorn with workers": (*UVICORN, "--workers", "2"),
@@ -152,6 +153,10 @@ SERVERS = {
     "uvicorn as PID 1": ("unshare", "--pid", "--fork", *UVICORN),
     "gunicorn": GUNICORN,
     "gunicorn preloaded": (*GUNICORN, "--preload"),
+    "gunicorn with greenlets": (*GUNICORN, "--worker-class", "gevent"),
+    "hypercorn": ("erni-run", "hypercorn", "shop:asgi", "--bind", "127.0.0.1:{port}", "--workers", "2"),
+    "uWSGI": ("erni-run", "uwsgi", "--http-socket", "127.0.0.1:{port}", *UWSGI),
+    "a shell that stays": ("erni-run", "sh", "-c", "trap true TERM; uvicorn shop:asgi --port {port}; exit 3"),
 }
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
 RUNS = [
@@ -173,7 +178,7 @@ def test_server_that_is_stopped_leaves_nothing_behind(store: Store, server: str,
         try:
             for _ in range(4):
                 sell_at(port)
-            if number == signal.SIGKILL:
+            if number == signal.SIGKILL or "sh" in command:
                 os.killpg(process.pid, number)
             else:
                 os.kill(_child(process.pid) if "unshare" in command else process.pid, number)
