@@ -185,3 +185,10 @@ def test_switched_off_loads_nothing_of_ours(program: Workshop) -> None:
 def test_bare_program_loads_no_opentelemetry(program: Workshop) -> None:
     code = "import sys; print([m for m in sys.modules if m.startswith('opentelemetry')])"
     assert program.run("erni-run", "python", "-c", code).stdout == "[]\n"
+
+
+def test_python_without_a_global_lock_is_left_alone(program: Workshop) -> None:
+    free = "import sys; sys._is_gil_enabled = lambda: False; import erni_run.inside.activate as it; it.activate('\\n\\n\\n')"
+    done = program.run("python", "-c", f"{free}; print(it.current_plan())")
+    assert (done.stdout, done.returncode) == ("None\n", 0)
+    assert done.stderr.startswith("erni-run: this process is not traced: its Python runs threads without a global lock")

@@ -37,6 +37,9 @@ _wiring: _Wiring | None = None
 def activate(text: str) -> None:
     """Start tracing by the plan in ``text`` (see ``erni_run.plan.encode``). Never raises."""
     global _wiring  # noqa: PLW0603  # once per process is what this module is for
+    if not _has_global_lock():
+        say_once("this process is not traced: its Python runs threads without a global lock, on which erni-run relies")
+        return
     try:
         if _wiring is None:
             _wiring = _Wiring(text)
@@ -178,6 +181,11 @@ class _Wiring:
         self._plan = plan
         self._wait_for({span.module for span in plan.spans})
         apply(plan)
+
+
+def _has_global_lock() -> bool:
+    """Whether one thread runs at a time (PEP 703)."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 def _run_after(function: FunctionType, call: Callable[[], object]) -> None:
