@@ -243,26 +243,3 @@ def test_parent_does_not_die_of_what_its_children_are_sent(store: Store) -> None
     """,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "still there\n", "")
-
-
-CLOSED = f"""{BEGINNING}
-    def notes():
-        names = [name for name in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{{name}}")]
-        return [name for name in names if "memfd:erni-run" in os.readlink(f"/proc/self/fd/{{name}}")]
-
-    shop.sell()
-    [note] = map(int, notes())
-    os.close(note)
-    with open("precious", "w+") as precious:
-        os.dup2(precious.fileno(), note)
-        while not notes():
-            time.sleep(0.01)
-        os.kill(os.getpid(), TERM)
-"""
-
-
-def test_application_may_close_what_is_not_its_own(store: Store) -> None:
-    done = run(store, CLOSED)
-    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
-    assert store.workshop.folder.joinpath("precious").read_text() == ""
-    assert store.arrived() == store.ended()

@@ -1,18 +1,18 @@
 """SIGTERM where the application leaves it to its default: what waits is delivered, then the process dies of it.
 
 Nobody can tell: a handler that is an integer, and 0, is SIG_DFL to ``signal.getsignal`` and ``signal.signal``. Where
-the main thread is in C code, which a handler in Python waits for, death does not: the handler of faulthandler, which is
-C itself, takes note of the signal in a file that is in memory only, and a thread of ours looks there.
+the main thread is in C code, which a handler in Python waits for, death does not: the handler is one that the kernel
+takes away when it calls it (SA_RESETHAND, POSIX), and a thread of ours looks whether it is gone.
 """
 
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # below signal, which turns handlers into enums
-import faulthandler
-import fcntl
 import os
+import platform
 import signal
 import sys
+import time
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -21,14 +21,15 @@ from types import FunctionType
 from erni_run.inside.background import Background
 from erni_run.inside.ending import at_end
 from erni_run.inside.forks import in_child
-from erni_run.inside.ourselves import aside
+from erni_run.inside.ourselves import aside, is_the_applications
 
 RunAfter = Callable[[FunctionType, Callable[[], object]], object]
 """``run_after(f, g)`` lets ``g()`` run after each call of ``f``."""
 
-_EVERY = 0.5  # seconds between two looks at the note
-_HIGH = 900  # a descriptor that is out of the way of those who close and open the low ones
-_IS_POSSIBLE = sys.platform == "linux"  # elsewhere nobody tells whether C code handles the signal
+_EVERY = 0.5  # seconds between two looks
+_IS_POSSIBLE = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")  # see _Action
+_RESET = 0x80000000  # SA_RESETHAND
+_GRACE = 0.05  # seconds for the main thread to end the process itself
 
 
 class Termination:
@@ -42,93 +43,88 @@ class Termination:
         self._budget = budget
         self._thread = Background("termination", self._look, _EVERY)
         self._begin()
-        if _IS_POSSIBLE:
-            at_end(self._disarm)
+        if self.is_wanted:
+            at_end(_disarm)
             in_child(self._begin_in_child)
             os.register_at_fork(before=self._hold_back, after_in_parent=self._let_go)
 
     def _begin(self) -> None:
-        self._masks: dict[int, Iterable[int]] = {}
-        self._note: _Note | None = None
+        self._masks: dict[int, list[Iterable[int] | None]] = {}
+        self._times_armed = 0
         self._main_waits = False
         self._is_done = allocate_lock()
         self._is_done.acquire()
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is anything to do on this machine, within this budget."""
+        return _IS_POSSIBLE and self._budget > 0
+
     def attend(self, run_after: RunAfter) -> None:
         """Arm, and again whenever the application has set the default, as uvicorn does at its end."""
-        if _IS_POSSIBLE and self._budget > 0:
-            run_after(signal.signal, self.arm)  # type: ignore[arg-type]  # it is one
+        if self.is_wanted:
+            if isinstance(signal.signal, FunctionType):  # else the application has put its own in its place
+                run_after(signal.signal, self.arm)
             self.arm()
 
     def arm(self) -> None:
         """Be ready, if SIGTERM would end this process and this is the main thread, which alone can set handlers."""
-        if self._budget > 0 and _would_end_us() and self._thread.start():
-            with suppress(OSError, ValueError):  # there is no descriptor left, or this is another thread
-                self._note = self._note or _Note()
+        try:
+            if self.is_wanted and _would_end_us() and self._thread.start():
                 _signal.signal(signal.SIGTERM, _Handler(self._end))
-                self._take_note()
-
-    def _disarm(self) -> None:
-        if _is_armed():
-            faulthandler.unregister(signal.SIGTERM)
-            with suppress(ValueError):  # as above
-                _signal.signal(signal.SIGTERM, int(signal.SIG_DFL))
+                _Action.current().reset_when_called()
+                self._times_armed += 1
+        except Exception as error:  # another thread; no ctypes. The journal keeps what SIGTERM leaves
+            if is_the_applications(error):
+                raise
 
     def _hold_back(self) -> None:
         """Before a fork. What a child is sent at once waits until it is disarmed: CPython forgets what has reached its
-        handler so early, and the note is the parent's.
+        handler so early. A signal handler that interrupts this may raise, or fork itself.
         """
+        masks = self._masks.setdefault(get_ident(), [])
+        masks.append(None)
         if _is_armed():
-            self._masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            masks[-1] = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     def _let_go(self) -> None:
-        mask = self._masks.pop(get_ident(), None)
+        masks = self._masks.get(get_ident())
+        mask = masks.pop() if masks else None
         if mask is not None:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _begin_in_child(self) -> None:
-        self._disarm()
-        if self._note is not None:
-            self._note.close()
+        _disarm()
         self._let_go()
         self._begin()
 
-    def _take_note(self) -> None:
-        """Let faulthandler write what it has to say about SIGTERM, and then let Python's handler have it."""
-        if self._note is not None and _is_armed():
-            faulthandler.unregister(signal.SIGTERM)  # what it hands on to is the handler that it finds
-            faulthandler.register(signal.SIGTERM, self._note.descriptor, all_threads=False, chain=True)
-
     def _look(self) -> None:
-        """In our thread: has SIGTERM come?"""
-        if self._main_waits:
+        """In our thread: has SIGTERM come? The main thread may be in C code, or have no room left for another call."""
+        if self._main_waits or self._has_come():
             self._last()
             self._is_done.release()
-        elif self._note is not None and self._has_note(self._note):
-            self._last()
-            if not self._main_waits:  # it is in C code still
-                _die()
-            self._is_done.release()
+            time.sleep(_GRACE)
+            _die()
 
-    def _has_note(self, note: _Note) -> bool:
-        try:
-            return note.is_written()
-        except OSError:  # the application has closed all that it knew nothing of
-            self._note = _Note()
-            self._take_note()
-            return False
+    def _has_come(self) -> bool:
+        times = self._times_armed
+        return times > 0 and _is_armed() and _Action.current().has_been_called and times == self._times_armed
 
     def _end(self) -> None:
-        """The handler in Python. It calls nothing that might wait for a lock which this very thread holds; what the
-        handler of another signal raises meanwhile ends no more than the wait, and so does a second SIGTERM.
+        """The handler in Python. It calls nothing that might wait for a lock which this very thread holds. Handlers of
+        other signals wait; what one raises all the same ends no more than the wait.
         """
-        is_first, self._main_waits = not self._main_waits, True
+        if _Action.current().waits:  # _thread.interrupt_main(), which does nothing where the default is set
+            return
         with suppress(BaseException):
-            if is_first and self._thread.is_running:
+            if self._thread.is_running:
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+                self._main_waits = True
                 self._thread.wake()
                 self._is_done.acquire(timeout=self._budget)
-        self._disarm()
-        os.kill(os.getpid(), signal.SIGTERM)
+        _signal.signal(signal.SIGTERM, int(signal.SIG_DFL))  # where C code has a handler since, it has had its turn
+        _die()
 
 
 class _Handler(int):
@@ -145,33 +141,64 @@ class _Handler(int):
         aside(self._end)
 
 
-class _Note:
-    """A file in memory that somebody writes into. Raises OSError where there can be none."""
+class _Action:
+    """What the kernel does at SIGTERM: ``struct sigaction`` as glibc and musl have it on the machines named above,
+    handler (8 bytes), mask (128), flags (4), restorer (8).
+    """
 
     def __init__(self) -> None:
-        low = os.memfd_create("erni-run")
-        try:
-            self.descriptor = fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-        finally:
-            os.close(low)
-        self._inode = os.fstat(self.descriptor).st_ino
+        self._content = bytearray(152)
 
-    def is_written(self) -> bool:
-        """Raises OSError if the application has closed it, whatever it has opened under that number since."""
-        status = os.fstat(self.descriptor)
-        if status.st_ino != self._inode:
-            raise OSError("not ours any more")
-        return status.st_size > 0
+    @classmethod
+    def current(cls) -> _Action:
+        """Raises OSError, and ImportError where CPython has been built without ctypes."""
+        action = cls()
+        _sigaction(None, action._content)
+        return action
 
-    def close(self) -> None:
-        """Give the descriptor back, if it is still ours."""
-        with suppress(OSError):
-            self.is_written()
-            os.close(self.descriptor)
+    @property
+    def is_default(self) -> bool:
+        return not any(self._content[:8])
+
+    @property
+    def is_ours(self) -> bool:
+        return bool(self._flags & _RESET)
+
+    @property
+    def waits(self) -> bool:
+        return self.is_ours and not self.is_default
+
+    @property
+    def has_been_called(self) -> bool:
+        """Whether the kernel has taken our handler away because it has called it: it leaves the flags."""
+        return self.is_ours and self.is_default
+
+    def reset_when_called(self) -> None:
+        self._content[136:140] = (self._flags | _RESET).to_bytes(4, sys.byteorder)
+        _sigaction(self._content, None)
+
+    @property
+    def _flags(self) -> int:
+        return int.from_bytes(self._content[136:140], sys.byteorder)
+
+
+def _sigaction(new: bytearray | None, old: bytearray | None) -> None:
+    """POSIX's. The interpreter's lock is kept: no other thread of Python's comes between."""
+    from ctypes import PyDLL, c_char
+
+    buffers = [(c_char * len(content)).from_buffer(content) if content is not None else None for content in (new, old)]
+    if PyDLL(None).sigaction(int(signal.SIGTERM), *buffers):
+        raise OSError("sigaction")
 
 
 def _is_armed() -> bool:
-    return type(_signal.getsignal(signal.SIGTERM)) is _Handler
+    return type(_signal.getsignal(signal.SIGTERM)) is _Handler and _Action.current().is_ours
+
+
+def _disarm() -> None:
+    if _is_armed():
+        with suppress(ValueError):  # not the main thread
+            _signal.signal(signal.SIGTERM, int(signal.SIG_DFL))
 
 
 def _would_end_us() -> bool:
@@ -179,17 +206,10 @@ def _would_end_us() -> bool:
     us from it, as it does the first process of a container.
     """
     handler = _signal.getsignal(signal.SIGTERM)
-    if type(handler) is not int or handler != signal.SIG_DFL or os.getpid() == 1:
-        return False
-    bit = 1 << (signal.SIGTERM - 1)
-    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-        masks = [line.split()[1] for line in status if line.startswith(("SigIgn:", "SigCgt:"))]
-    return not any(int(mask, 16) & bit for mask in masks)
+    return type(handler) is int and handler == signal.SIG_DFL and os.getpid() != 1 and _Action.current().is_default
 
 
 def _die() -> None:
-    """Of SIGTERM, beside a main thread that is in C code: it alone could set a handler through Python."""
-    import ctypes
-
-    ctypes.CDLL(None).signal(int(signal.SIGTERM), None)
+    """Of SIGTERM, whose action is the default by now, and which other threads may block."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.kill(os.getpid(), signal.SIGTERM)
