@@ -48,10 +48,11 @@ def standing(workshop: Workshop) -> dict[str, int]:
     return dict(+figures)
 
 
-def drain(workshop: Workshop, collector: Collector, protocol: str = "http/protobuf") -> None:
+def drain(workshop: Workshop, collector: Collector, protocol: str = "http/protobuf", timeout: str = "20s") -> None:
     """Deliver what waits in the spool, all of it."""
-    done = workshop.run("erni-run", "drain", "--timeout", "20s", environ=collector.environment(protocol))
-    assert done.returncode == 0, done.stdout + done.stderr
+    with workshop.start("erni-run", "drain", "--timeout", timeout, environ=collector.environment(protocol)) as done:
+        out, err = done.communicate()
+    assert done.returncode == 0, out + err
 
 
 def ids(collector: Collector) -> Counter[str]:
@@ -385,7 +386,7 @@ def test_no_span_is_lost_to_sigkill_at_any_instant(shop: Workshop, is_away: bool
             out, _ = process.communicate()
         told = [int(line) for line in out.splitlines()]
         collector.always = None
-        drain(shop, collector)
+        drain(shop, collector, timeout="600s")
         arrived: dict[tuple[Any, Any], set[str]] = {}
         for span in collector.spans:
             arrived.setdefault((span.attributes["child"], span.attributes["number"]), set()).add(span.span_id)

@@ -98,6 +98,14 @@ class Process:
         if self.courier._spool is not None:
             self.courier._spool.destination.close()
 
+    @staticmethod
+    def close_all(folder: Path) -> None:
+        """As above, for a process that has died in the middle of giving a descriptor back."""
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/self/fd/{name}").startswith(str(folder)):
+                    os.close(int(name))
+
 
 @contextlib.contextmanager
 def killed_after(lines: int) -> Iterator[Iterator[int]]:
@@ -314,6 +322,7 @@ def play(folder: Path, scene: str, lines: int) -> int:
         act(process, backend)
     assert process.courier.intake.memory.pending == 0, "which would be lost"
     process.die()
+    process.close_all(folder)
     backend.mode = "healthy"
     heir = Process(plan, backend)
     ended += heir.end(1, 10, "work", number)

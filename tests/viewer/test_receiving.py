@@ -33,6 +33,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import format_trace_id
 
+from tests.collector import Collector
 from tests.viewer.running import PROTOBUF, RECORDED, START, Viewer, asked, eventually, hexadecimal, request, span
 
 JSON = "application/json"
@@ -242,3 +243,15 @@ def test_the_same_span_twice_is_one(viewer: Viewer) -> None:
     assert (found["traceId"], found["spans"]) == (hexadecimal(1), 2)
     calls = {one["name"]: one["calls"] for one in viewer.get("/api/view/operations")["operations"]}
     assert calls == {"span 1": 1, "span 2": 1}
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_receiver_that_is_not_the_viewers_forgets_metrics(collector: Collector, protocol: str) -> None:
+    metrics: Any = HttpMetrics(endpoint=collector.http_endpoint.replace("traces", "metrics"))
+    if protocol == "grpc":
+        metrics = GrpcMetrics(endpoint=collector.grpc_endpoint, insecure=True)
+    metering = MeterProvider([PeriodicExportingMetricReader(metrics, export_interval_millis=1_000_000)])
+    metering.get_meter("of the test").create_counter("calls").add(1)
+    assert metering.force_flush()
+    metering.shutdown()
+    assert collector.spans == []

@@ -27,11 +27,9 @@ class Receiver:
 
     def __init__(self, take: Callable[[list[Span]], None], http_port: int = 0) -> None:
         self._take = take
-        application = over_http.application(lambda _, headers, body: self.receive_http(headers, body))
+        application = over_http.application(self._answer_http)
         self._http = Listener(application, bound(_HOST, http_port))
-        self._grpc = GrpcServer(
-            lambda _, request, __, context: self.receive_grpc(request, context), _HOST, 0, _LARGEST_MESSAGE
-        )
+        self._grpc = GrpcServer(self._answer_grpc, _HOST, 0, _LARGEST_MESSAGE)
         self.grpc_endpoint = f"http://{_HOST}:{self._grpc.port}"
         self.http_endpoint = f"http://{_HOST}:{self._http.port}/v1/traces"
 
@@ -47,7 +45,7 @@ class Receiver:
         self._grpc.stop()
 
     def receive_http(self, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Answer one HTTP request whose (decompressed) body is ``body``."""
+        """Answer one HTTP request for traces whose (decompressed) body is ``body``."""
         return answer(_TRACES, content_type(headers), body, self._taken)
 
     def receive_grpc(
@@ -55,9 +53,21 @@ class Receiver:
         request: Any,
         context: grpc.ServicerContext,  # noqa: ARG002  # for who overrides it
     ) -> Any:
-        """Answer one gRPC call."""
+        """Answer one gRPC call for traces."""
         return respond(_TRACES, *self._taken(_TRACES, request, 0))
+
+    def _answer_http(self, signal: Signal, headers: Mapping[str, str], body: bytes) -> Reply:
+        if signal is _TRACES:
+            return self.receive_http(headers, body)
+        return answer(signal, content_type(headers), body, _forgotten)
+
+    def _answer_grpc(self, signal: Signal, request: Any, _: int, context: grpc.ServicerContext) -> Any:
+        return self.receive_grpc(request, context) if signal is _TRACES else respond(signal, 0, "")
 
     def _taken(self, _: Signal, request: Any, __: int) -> tuple[int, str]:
         self._take(list(decode(request)))
         return 0, ""
+
+
+def _forgotten(_: Signal, __: Any, ___: int) -> tuple[int, str]:
+    return 0, ""
