@@ -144,6 +144,90 @@ TELLTALES = {
             os.kill(child, TERM)
             print(os.waitpid(child, 0)[1])
     """,
+    "a handler that is called without a signal": """
+        import _thread
+        shop.sell()
+        _thread.interrupt_main(TERM)
+        print("still there")
+    """,
+    "a recursion without end": """
+        shop.sell()
+        left = 0
+        def down():
+            global left
+            try:
+                down()
+            except RecursionError:
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), TERM)
+                raise
+        for left in range(3, 9):
+            child = os.fork()
+            if child == 0:
+                shop.sell()
+                try:
+                    down()
+                except RecursionError:
+                    time.sleep(60)
+            print(os.waitpid(child, 0)[1])
+    """,
+    "a signal that its thread alone does not block": """
+        shop.sell()
+        blocked = threading.Event()
+        def terminate():
+            blocked.wait()
+            signal.pthread_kill(threading.get_ident(), TERM)
+        thread = threading.Thread(target=terminate)
+        thread.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {TERM})
+        blocked.set()
+        thread.join()
+        time.sleep(60)
+    """,
+    "a fork within a fork": """
+        shop.sell()
+        def fork(*_):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+        signal.signal(signal.SIGALRM, fork)
+        for number in range(100):
+            signal.setitimer(signal.ITIMER_REAL, 0.0001 * (number % 20 + 1))
+            fork()
+        time.sleep(0.01)
+        print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        os.kill(os.getpid(), TERM)
+    """,
+    "a fork that Python does not know of": """
+        import ctypes
+        shop.sell()
+        for _ in range(20):
+            child = ctypes.PyDLL(None).fork()
+            if child == 0:
+                while True:
+                    os.getppid()
+            time.sleep(0.002)
+            os.kill(child, TERM)
+            os.kill(child, TERM)
+            print(os.waitpid(child, 0)[1])
+        time.sleep(1.2)  # longer than it takes until we have looked twice
+        print("still there")
+    """,
+    "a storm": """
+        shop.sell()
+        print("ready", flush=True)
+        storm = subprocess.Popen(["sh", "-c", f"while kill {os.getpid()}; do :; done"], stdout=-3, stderr=-3)
+        while True:
+            list(i for i in range(100))
+    """,
+    "what signal.signal may be": """
+        import unittest.mock
+        signal.signal = unittest.mock.Mock()
+        shop.sell()
+        print("sold")
+    """,
 }
 
 

@@ -50,6 +50,7 @@ class Termination:
 
     def _begin(self) -> None:
         self._masks: dict[int, list[Iterable[int] | None]] = {}
+        self._process = os.getpid()
         self._times_armed = 0
         self._main_waits = False
         self._is_done = allocate_lock()
@@ -118,7 +119,7 @@ class Termination:
         if _Action.current().waits:  # _thread.interrupt_main(), which does nothing where the default is set
             return
         with suppress(BaseException):
-            if self._thread.is_running:
+            if self._thread.is_running and self._process == os.getpid():  # C code may have forked
                 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
                 self._main_waits = True
                 self._thread.wake()
