@@ -269,7 +269,8 @@ class Courier:
         self._tell_at_end()
 
     def _tell_at_end(self) -> None:
-        reason = self.sender.trouble.reason or f"no answer within the exit budget of {self._export.exit_budget:g} s"
+        late = f"no answer within the exit budget of {self._export.exit_budget:g} s"
+        reason = self.sender.trouble.reason or (late if time.monotonic() >= self.until else "they ended too late")
         lost = self.intake.memory.give_up()
         if lost:
             self._tally.drop(len(lost), "end of the process")
