@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # below signal, which turns handlers into enums
 import os
-import platform
 import signal
 import sys
 import time
 from _thread import allocate_lock, get_ident
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from types import FunctionType
 
 from erni_run.inside.background import Background
@@ -27,7 +27,7 @@ RunAfter = Callable[[FunctionType, Callable[[], object]], object]
 """``run_after(f, g)`` lets ``g()`` run after each call of ``f``."""
 
 _EVERY = 0.5  # seconds between two looks
-_IS_POSSIBLE = sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")  # see _Action
+_IS_POSSIBLE = sys.platform == "linux" and os.uname().machine in ("x86_64", "aarch64")  # see _Action
 _RESET = 0x80000000  # SA_RESETHAND
 _GRACE = 0.05  # seconds for the main thread to end the process itself
 
@@ -42,14 +42,14 @@ class Termination:
         self._last = last
         self._budget = budget
         self._thread = Background("termination", self._look, _EVERY)
+        self._masks: dict[int, list[Iterable[int] | None]] = {}
         self._begin()
         if self.is_wanted:
-            at_end(_disarm)
+            at_end(partial(aside, _disarm))
             in_child(self._begin_in_child)
-            os.register_at_fork(before=self._hold_back, after_in_parent=self._let_go)
+            os.register_at_fork(before=partial(aside, self._hold_back), after_in_parent=partial(aside, self._let_go))
 
     def _begin(self) -> None:
-        self._masks: dict[int, list[Iterable[int] | None]] = {}
         self._process = os.getpid()
         self._times_armed = 0
         self._main_waits = False
@@ -98,6 +98,7 @@ class Termination:
     def _begin_in_child(self) -> None:
         _disarm()
         self._let_go()
+        self._masks = {get_ident(): self._masks.get(get_ident(), [])}
         self._begin()
 
     def _look(self) -> None:
