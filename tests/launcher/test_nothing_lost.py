@@ -153,7 +153,8 @@ SERVERS = {
     "uvicorn as PID 1": ("unshare", "--pid", "--fork", *UVICORN),
     "gunicorn": GUNICORN,
     "gunicorn preloaded": (*GUNICORN, "--preload"),
-    "gunicorn with greenlets": (*GUNICORN, "--worker-class", "gevent"),
+    # a worker that is told to stop while it starts does not, untraced either
+    "gunicorn with greenlets": (*GUNICORN, "--worker-class", "gevent", "--graceful-timeout", "2"),
     "hypercorn": ("erni-run", "hypercorn", "shop:asgi", "--bind", "127.0.0.1:{port}", "--workers", "2"),
     "uWSGI": ("erni-run", "uwsgi", "--http-socket", "127.0.0.1:{port}", *UWSGI),
     "a shell that stays": ("erni-run", "sh", "-c", "trap true TERM; uvicorn shop:asgi --port {port}; exit 3"),
