@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from textwrap import dedent
 
 import pytest
@@ -308,6 +309,20 @@ SECOND = f"""{BEGINNING}
 def test_second_signal_waits_for_nothing(store: Store, gate: Gate) -> None:
     store.workshop.write("tracing.toml", f'[export]\nexit_budget = "1h"\ntimeout = "1h"\n{CONFIG}')
     assert run(store, SECOND).returncode == -signal.SIGTERM
+
+
+def test_second_signal_from_elsewhere_waits_for_nothing(store: Store, gate: Gate) -> None:
+    store.workshop.write("tracing.toml", f'[export]\nexit_budget = "1h"\ntimeout = "1h"\n{CONFIG}')
+    store.workshop.write(
+        "program.py", f"{BEGINNING}\n    shop.sell()\n    print('ready', flush=True)\n    signal.pause()\n"
+    )
+    with store.start("erni-run", "python", "program.py") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        while process.poll() is None:
+            process.terminate()
+            time.sleep(0.05)
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_parent_does_not_die_of_what_its_children_are_sent(store: Store) -> None:

@@ -31,7 +31,7 @@ USED = {
         "multiprocessing.util operator os platform posixpath queue random re re._compiler re._parser "
         "selectors signal socket ssl stat string subprocess tempfile textwrap threading tokenize traceback "
         "types urllib.parse uuid warnings weakref zipfile",
-        2100,
+        2400,
     ),
 }
 ALLOWED = {

@@ -13,15 +13,16 @@ import signal
 import sys
 import time
 from _thread import LockType, allocate_lock, get_native_id, start_new_thread
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from erni_run.inside.ending import at_end
 from erni_run.inside.forks import in_child
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside
+from erni_run.inside.signals import signals_blocked
 
 _FORK_WARNS = sys.version_info >= (3, 12)
+# What belongs to the thread that brings it about.
 _FAULTS = {signal.SIGSEGV, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, getattr(signal, "SIGBUS", signal.SIGSEGV)}
 _LONGEST_WAIT = 0.05  # seconds that a fork may wait for one of our threads
 
@@ -58,7 +59,8 @@ class Background:
             if not self.is_running:
                 import threading  # noqa: F401  # whoever imports it first is the main thread to it, which ours is not
 
-                with _signals_blocked():
+                # What the application blocks in all threads of its own must not be delivered to one of ours.
+                with signals_blocked(but=_FAULTS):
                     start_new_thread(self._run, (self._alarm,))
                 self.is_running = True
         except RuntimeError:
@@ -111,21 +113,6 @@ class Background:
     def forget(self) -> None:
         """In a forked child: the thread is the parent's."""
         self._begin()
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    """A thread inherits what its creator blocks: what the application blocks in all threads of its own must not be
-    delivered to one of ours. Faults are the exception, which belong to the thread that brings them about.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - _FAULTS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _release(alarm: LockType) -> None:

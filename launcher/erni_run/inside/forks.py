@@ -9,7 +9,6 @@ was only begun.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from _thread import get_ident
 from collections.abc import Callable, Iterator
@@ -18,8 +17,8 @@ from importlib import _bootstrap
 from typing import Any
 
 from erni_run.inside.ourselves import aside
+from erni_run.inside.signals import signals_blocked
 
-_HAS_MASK = hasattr(signal, "pthread_sigmask")  # not on Windows
 _importing: set[int] = set()
 _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
 
@@ -34,14 +33,12 @@ def late_import() -> Iterator[None]:
     if thread in _importing:
         yield
         return
-    _importing.add(thread)
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals()) if _HAS_MASK else ()
-    try:
-        yield
-    finally:
-        _importing.discard(thread)
-        if _HAS_MASK:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    with signals_blocked():
+        _importing.add(thread)
+        try:
+            yield
+        finally:
+            _importing.discard(thread)
 
 
 class _Process:

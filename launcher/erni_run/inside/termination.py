@@ -27,7 +27,9 @@ RunAfter = Callable[[FunctionType, Callable[[], object]], object]
 """``run_after(f, g)`` lets ``g()`` run after each call of ``f``."""
 
 _EVERY = 0.5  # seconds between two looks
-_IS_POSSIBLE = sys.platform == "linux" and os.uname().machine in ("x86_64", "aarch64")  # see _Action
+IS_POSSIBLE = sys.platform == "linux" and os.uname().machine in ("x86_64", "aarch64")
+"""Whether the kernel's action for a signal looks as we know it."""
+
 _RESET = 0x80000000  # SA_RESETHAND
 _GRACE = 0.05  # seconds for the main thread to end the process itself
 
@@ -44,37 +46,28 @@ class Termination:
         self._thread = Background("termination", self._look, _EVERY)
         self._masks: dict[int, list[Iterable[int] | None]] = {}
         self._begin()
-        if self.is_wanted:
-            at_end(partial(aside, _disarm))
-            in_child(self._begin_in_child)
-            os.register_at_fork(before=partial(aside, self._hold_back), after_in_parent=partial(aside, self._let_go))
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._times_armed = 0
         self._main_waits = False
         self._is_done = allocate_lock()
         self._is_done.acquire()
 
-    @property
-    def is_wanted(self) -> bool:
-        """Whether there is anything to do on this machine, within this budget."""
-        return _IS_POSSIBLE and self._budget > 0
-
     def attend(self, run_after: RunAfter) -> None:
         """Arm, and again whenever the application has set the default, as uvicorn does at its end."""
-        if self.is_wanted:
-            if isinstance(signal.signal, FunctionType):  # else the application has put its own in its place
-                run_after(signal.signal, self.arm)
-            self.arm()
+        at_end(partial(aside, _disarm))
+        in_child(self._begin_in_child)
+        os.register_at_fork(before=partial(aside, self._hold_back), after_in_parent=partial(aside, self._let_go))
+        if isinstance(signal.signal, FunctionType):  # else the application has put its own in its place
+            run_after(signal.signal, self.arm)
+        self.arm()
 
     def arm(self) -> None:
         """Be ready, if SIGTERM would end this process and this is the main thread, which alone can set handlers."""
         try:
-            if self.is_wanted and _would_end_us() and self._thread.start():
+            if _would_end_us() and self._thread.start():
                 _signal.signal(signal.SIGTERM, _Handler(self._end))
                 _Action.current().reset_when_called()
-                self._times_armed += 1
         except Exception as error:  # another thread; no ctypes. The journal keeps what SIGTERM leaves
             if is_the_applications(error):
                 raise
@@ -85,7 +78,7 @@ class Termination:
         """
         masks = self._masks.setdefault(get_ident(), [])
         masks.append(None)
-        if _is_armed():
+        if _our_action() is not None:
             masks[-1] = signal.pthread_sigmask(signal.SIG_BLOCK, ())
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
@@ -103,25 +96,22 @@ class Termination:
 
     def _look(self) -> None:
         """In our thread: has SIGTERM come? The main thread may be in C code, or have no room left for another call."""
-        if self._main_waits or self._has_come():
+        if self._main_waits or _has_come():
             self._last()
             self._is_done.release()
             time.sleep(_GRACE)
             _die()
 
-    def _has_come(self) -> bool:
-        times = self._times_armed
-        return times > 0 and _is_armed() and _Action.current().has_been_called and times == self._times_armed
-
     def _end(self) -> None:
         """The handler in Python. It calls nothing that might wait for a lock which this very thread holds. Handlers of
         other signals wait; what one raises all the same ends no more than the wait.
         """
-        if _Action.current().waits:  # _thread.interrupt_main(), which does nothing where the default is set
-            return
+        action = _our_action()
+        if action is not None and not action.is_default:
+            return  # _thread.interrupt_main(), which does nothing where the default is set
         with suppress(BaseException):
             if self._thread.is_running and self._process == os.getpid():  # C code may have forked
-                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - {signal.SIGTERM})
                 self._main_waits = True
                 self._thread.wake()
                 self._is_done.acquire(timeout=self._budget)
@@ -164,16 +154,8 @@ class _Action:
 
     @property
     def is_ours(self) -> bool:
+        """Whether the handler is ours, or was: where the kernel has taken it away to call it, it leaves the flags."""
         return bool(self._flags & _RESET)
-
-    @property
-    def waits(self) -> bool:
-        return self.is_ours and not self.is_default
-
-    @property
-    def has_been_called(self) -> bool:
-        """Whether the kernel has taken our handler away because it has called it: it leaves the flags."""
-        return self.is_ours and self.is_default
 
     def reset_when_called(self) -> None:
         self._content[136:140] = (self._flags | _RESET).to_bytes(4, sys.byteorder)
@@ -193,12 +175,21 @@ def _sigaction(new: bytearray | None, old: bytearray | None) -> None:
         raise OSError("sigaction")
 
 
-def _is_armed() -> bool:
-    return type(_signal.getsignal(signal.SIGTERM)) is _Handler and _Action.current().is_ours
+def _our_action() -> _Action | None:
+    """The action for SIGTERM as long as it is our handler, or the default because the kernel has called that."""
+    if type(_signal.getsignal(signal.SIGTERM)) is not _Handler:
+        return None
+    action = _Action.current()
+    return action if action.is_ours else None
+
+
+def _has_come() -> bool:
+    action = _our_action()
+    return action is not None and action.is_default
 
 
 def _disarm() -> None:
-    if _is_armed():
+    if _our_action() is not None:
         with suppress(ValueError):  # not the main thread
             _signal.signal(signal.SIGTERM, int(signal.SIG_DFL))
 

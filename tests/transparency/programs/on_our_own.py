@@ -5,8 +5,11 @@ import concurrent.futures
 import contextlib
 import contextvars
 import copy
+import dataclasses  # noqa: F401  # those without a use below are there to be traced where erni-run uses them
+import gzip  # noqa: F401
 import http.client
 import http.server
+import importlib.metadata  # noqa: F401
 import json
 import logging
 import multiprocessing
@@ -21,6 +24,7 @@ import threading
 import urllib.request
 import uuid
 import weakref
+import zipfile  # noqa: F401
 
 from observe import show
 

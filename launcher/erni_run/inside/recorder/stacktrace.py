@@ -11,7 +11,7 @@ from _thread import _local
 
 from erni_run.inside.notice import describe
 
-MOST_SPANS = 10
+_MOST_SPANS = 10
 
 
 class _Last(_local):
@@ -24,12 +24,12 @@ _last = _Last()
 
 
 def stack_trace(error: BaseException) -> str | None:
-    """As ``traceback.format_exception`` has it; None where ``MOST_SPANS`` spans have it already."""
+    """As ``traceback.format_exception`` has it; None where enough spans have it already."""
     before, entries = _last.entries, _entries(error)
     is_the_same = _last.number == id(error) and before < entries  # the number of one that is gone is given away again
     _last.number, _last.entries = id(error), entries
     _last.spans = _last.spans + 1 if is_the_same else 1
-    if _last.spans > MOST_SPANS:
+    if _last.spans > _MOST_SPANS:
         return None
     try:
         return "".join(traceback.format_exception(error))

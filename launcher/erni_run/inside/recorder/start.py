@@ -14,7 +14,7 @@ from erni_run.inside.ending import at_end
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.resource import resource
 from erni_run.inside.settlement import Settlement
-from erni_run.inside.termination import RunAfter, Termination
+from erni_run.inside.termination import IS_POSSIBLE, RunAfter, Termination
 from erni_run.plan import Plan
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def start(plan: Plan, environ: Mapping[str, str], run_after: RunAfter | None = N
         settlement = Settlement()
         recorder = _recorder(plan, environ, delivery.on_end, settlement, delivery.force_flush)
         end = _report(plan, recorder, delivery, settlement)
-    if run_after is not None:
+    if run_after is not None and IS_POSSIBLE and plan.export.exit_budget > 0:
         termination = Termination(end, plan.export.exit_budget)
         termination.attend(run_after)
         delivery.when_begun(termination.arm)
