@@ -5,9 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout  # before CPython 3.11 not the builtin one
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from erni_run.inside.delivery import request, segment
@@ -212,6 +218,81 @@ def test_threads_write_side_by_side(folder: Folder) -> None:
         thread.join()
     assert taken.ended == 8000
     assert sorted(read(folder)) == sorted(f"{name}{number}" for name in "abcd" for number in range(2000))
+
+
+def test_threads_write_side_by_side_while_each_of_their_lines_is_traced(folder: Folder) -> None:
+    taken = intake(folder)
+
+    def let_others_run(*_: object) -> Any:
+        time.sleep(0)
+        return let_others_run
+
+    def write(name: str) -> None:
+        sys.settrace(let_others_run)
+        for number in range(30):
+            taken.take(HEAD, span(f"{name}{number}"))
+        sys.settrace(None)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, "abcd"))
+    assert sorted(read(folder)) == sorted(f"{name}{number}" for name in "abcd" for number in range(30))
+
+
+class Slow(bytes):
+    """An encoded span that takes its time to be written."""
+
+    def __init__(self, _: bytes) -> None:
+        self.is_being_written, self.may_go_on = threading.Event(), threading.Event()
+
+    def __len__(self) -> int:
+        self.is_being_written.set()
+        self.may_go_on.wait()
+        return super().__len__()
+
+
+@contextmanager
+def slow_span(folder: Folder) -> Iterator[tuple[Intake, threading.Event]]:
+    """An intake where another thread writes a second span, until it may go on."""
+    taken = intake(folder)
+    taken.take(HEAD, span("first"))
+    second = Slow(span("second"))
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(taken.take, HEAD, second)
+        second.is_being_written.wait()
+        try:
+            yield taken, second.may_go_on
+        finally:
+            second.may_go_on.set()
+
+
+def test_who_comes_while_a_span_is_being_written_waits_for_its_end(folder: Folder) -> None:
+    with slow_span(folder) as (taken, may_go_on), ThreadPoolExecutor(1) as pool:
+        third = pool.submit(taken.take, HEAD, span("third"))
+        with pytest.raises(FutureTimeout):
+            third.result(0.02)
+        assert taken.ended == 1
+        may_go_on.set()
+        assert third.result()
+    assert read(folder) == ["first", "second", "third"]
+
+
+def test_turn_that_never_ends_holds_nobody_up_for_ever(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erni_run.inside.delivery.intake._LONGEST_WAIT", 0.02)
+    with slow_span(folder) as (taken, _):
+        assert taken.take(HEAD, span("third"))
+        assert taken.take(HEAD, span("fourth"))
+        assert [Span.FromString(bytes(record.span)).name for record in taken.memory._records] == ["third", "fourth"]
+
+
+def test_end_waits_for_the_span_that_is_being_written(folder: Folder) -> None:
+    with slow_span(folder) as (taken, may_go_on), ThreadPoolExecutor(1) as pool:
+        closing = pool.submit(taken.close)
+        with pytest.raises(FutureTimeout):
+            closing.result(0.02)
+        may_go_on.set()
+        closing.result()
+    assert not taken.take(HEAD, span("too late"))
+    assert read(folder) == ["first", "second"]
 
 
 def test_signal_handler_that_ends_spans_does_not_wait_for_the_thread_it_interrupts(folder: Folder) -> None:

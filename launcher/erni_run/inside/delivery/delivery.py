@@ -26,8 +26,6 @@ from erni_run.inside.notice import describe, say_once
 from erni_run.plan import ExportPlan, SpoolPlan
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
-
     from erni_run.inside.recorder.span import Span
     from erni_run.inside.recorder.tracer import Tracer
 
@@ -50,7 +48,7 @@ class Delivery:
 
     def _begin(self) -> None:
         self._courier = self._counted = Courier(self._export, self._spool, self._watchers)
-        self._heads: dict[Tracer, tuple[Head, Resource]] = {}
+        self._heads: dict[Tracer, Head] = {}
         self._flushes: deque[threading.Event] = deque()
         self._is_over = False
 
@@ -82,7 +80,11 @@ class Delivery:
     def on_end(self, span: Span) -> None:
         """Take ``span``, which is sampled."""
         try:
-            self._take(span)
+            tracer = span.template.tracer
+            common = self._heads.get(tracer) or self._head(tracer)
+            encoded = encode(span)
+            while not self._courier.intake.take(common, encoded):
+                continue  # another thread has just ended what was, and begun anew
         except Exception as error:
             if ourselves.is_the_applications(error):
                 raise
@@ -94,22 +96,13 @@ class Delivery:
             for callback in self._beginnings:
                 ourselves.aside(callback)
 
-    def _take(self, span: Span) -> None:
-        tracer = span.template.tracer
-        known = self._heads.get(tracer)
-        resource = tracer.recorder._resource  # a property would take half a microsecond
-        common = known[0] if known is not None and known[1] is resource else self._head(tracer, resource)
-        encoded = encode(span)
-        while not self._courier.intake.take(common, encoded):
-            continue  # another thread has just ended what was, and begun anew
-
-    def _head(self, tracer: Tracer, resource: Resource) -> Head:
-        scope = tracer.scope
+    def _head(self, tracer: Tracer) -> Head:
+        scope, resource = tracer.scope, tracer.resource
         new = head(encode_resource(resource), resource.schema_url, encode_scope(scope), scope.schema_url or "")
         if len(self._heads) >= _MOST_HEADS:  # an application that makes a tracer for each call
             self._heads.clear()
-        equal = next((known for known, _ in self._heads.values() if known.equals(new)), new)
-        self._heads[tracer] = (equal, resource)
+        equal = next((known for known in self._heads.values() if known.equals(new)), new)
+        self._heads[tracer] = equal
         return equal
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

@@ -20,7 +20,10 @@ _SPARES, _MOST_SPARES = 3, 15
 
 
 class Journal:
-    """The segments that this process writes. ``append`` is called under a lock, all else by one thread."""
+    """The segments that this process writes. ``append`` is called by one thread at a time, all else by a certain one.
+
+    ``last`` is the segment that is being written: what it has room for may be appended to it without asking here.
+    """
 
     def __init__(self, folder: Folder, most_segments: int) -> None:
         """Raises OSError: there is no space, or no right to it."""
@@ -33,19 +36,23 @@ class Journal:
         self._is_refused = False  # since then
         self._used = 0  # spares since the last look
         self._is_busy = False  # has it ever needed a second segment
-        self._segments.append(self._make())
+        self.last = self._make()
+        self._segments.append(self.last)
         self.mark = Mark(1, START, 0)
         self.settled = 0
         self._closed_spans = 0  # of segments that were renewed or closed
 
     def append(self, head: Head, span: bytes) -> bool:
         """Write ``span``; False if there is no room for it: it is too large, or the spares are used up."""
-        if self._segments[-1].append(head, span):
+        if self.last.append(head, span):
             return True
         spare = self._take_spare() if fits(head, span) else None
         if spare is None:
             return False
-        self._segments.append(spare)
+        try:
+            self._segments.append(spare)
+        finally:  # whatever a signal handler raises: it is the last one now, and the one before is read to its end
+            self.last = self._segments[-1]
         self._used += 1
         self._is_busy = True
         return spare.append(head, span)
@@ -57,7 +64,7 @@ class Journal:
         would lose with the process. A spare that ``prepare`` was making meanwhile has come too late.
         """
         try:
-            while (spare := self._spares.popleft()).number < self._segments[-1].number:
+            while (spare := self._spares.popleft()).number < self.last.number:
                 spare.close(remove=True)
             return spare
         except IndexError:  # there is none

@@ -13,13 +13,12 @@ _LARGEST_BATCH = 1 << 20
 
 
 class Memory:
-    """A queue that is bounded by bytes. ``append`` is called under a lock, all else by one thread."""
+    """A queue that is bounded by bytes. ``append`` is called by one thread at a time, all else by a certain one."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self._records: deque[Record] = deque()
         self._added = self._removed = 0  # bytes; each is written by one side alone
-        self.appended = self.settled = 0
         self.appended = 0
         self.in_hand: tuple[Record, ...] = ()
 

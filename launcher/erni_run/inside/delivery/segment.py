@@ -25,6 +25,8 @@ SIZE = 1 << 20
 _MAGIC = b"ERNIJNL1"
 START = 64
 _RECORD = struct.Struct("<IIH")
+_RECORD_SIZE = _RECORD.size
+_put_record = _RECORD.pack_into
 _HEAD = struct.Struct("<HI")  # number, length of its first part
 _COMMIT = 1  # the index of the commit word
 _OFFSET = 0xFFFFFFFF
@@ -54,12 +56,12 @@ class Segment:
             os.close(descriptor)
         self._words = memoryview(self._map).cast("Q")
         self._map[:8] = _MAGIC
-        self._words[_COMMIT] = START
+        self._words[_COMMIT] = self._commit = START
 
     @property
     def committed(self) -> tuple[int, int]:
         """Where the last committed record ends, and how many spans are committed: of one and the same moment."""
-        commit = self._words[_COMMIT]
+        commit = self._commit
         return commit & _OFFSET, commit >> 32
 
     @property
@@ -75,16 +77,17 @@ class Segment:
     def append(self, head: Head, span: bytes) -> bool:
         """Write ``span``; False if there is no room for it."""
         number = self._heads.get(head) or self._define(head)
-        commit = self._words[_COMMIT]
+        commit = self._commit
         start = commit & _OFFSET
-        begin = start + _RECORD.size
+        begin = start + _RECORD_SIZE
         size = len(span)
-        if not number or begin + size > SIZE:
+        end = begin + size
+        if not number or end > SIZE:
             return False
         checksum = crc32(span, number) if size <= _PIECE else _checksum(span, number)
-        _RECORD.pack_into(self._map, start, size, checksum, number)
-        self._map[begin : begin + size] = span
-        self._words[_COMMIT] = commit + _ONE_SPAN + _RECORD.size + size
+        _put_record(self._map, start, size, checksum, number)
+        self._map[begin:end] = span
+        self._words[_COMMIT] = self._commit = commit + _ONE_SPAN - start + end
         return True
 
     def _define(self, head: Head) -> int:
@@ -94,15 +97,15 @@ class Segment:
         """
         number = len(self._heads) + 1
         content = _HEAD.pack(number, len(head.resource)) + head.resource + head.scope
-        commit = self._words[_COMMIT]
+        commit = self._commit
         start = commit & _OFFSET
-        begin = start + _RECORD.size
+        begin = start + _RECORD_SIZE
         if begin + len(content) > SIZE or number > _MOST_HEADS:
             return 0
-        _RECORD.pack_into(self._map, start, len(content), _checksum(content, 0), 0)
+        _put_record(self._map, start, len(content), _checksum(content, 0), 0)
         self._map[begin : begin + len(content)] = content
         self._by_number[number] = head
-        self._words[_COMMIT] = commit + _RECORD.size + len(content)
+        self._words[_COMMIT] = self._commit = commit + _RECORD_SIZE + len(content)
         self._heads[head] = number
         return number
 
@@ -111,7 +114,7 @@ class Segment:
         with memoryview(self._map) as view:
             while start < end:
                 size, _, number = _RECORD.unpack_from(view, start)
-                start += _RECORD.size
+                start += _RECORD_SIZE
                 if number:
                     yield Record(self._by_number[number], view[start : start + size])
                 start += size
@@ -123,7 +126,7 @@ class Segment:
 
     def renew(self, number: int) -> None:
         """Begin again as segment ``number``: all that was written is settled. Raises OSError."""
-        self._words[_COMMIT] = START
+        self._words[_COMMIT] = self._commit = START
         self._heads.clear()
         self._by_number.clear()
         old, self.number = self.number, number
@@ -191,16 +194,16 @@ def read_commit(content: bytes) -> tuple[int, int]:
         return START, 0
     commit = int.from_bytes(content[8:16], "little")
     end, spans = commit & _OFFSET, commit >> 32
-    return (end, spans) if spans * _RECORD.size <= end <= SIZE else (START, 0)
+    return (end, spans) if spans * _RECORD_SIZE <= end <= SIZE else (START, 0)
 
 
 def read_records(content: bytes) -> Iterator[Record]:
     """The records of a segment, up to the first that is damaged."""
     heads: dict[int, Head] = {}
     start = START
-    while start + _RECORD.size <= len(content):
+    while start + _RECORD_SIZE <= len(content):
         size, checksum, number = _RECORD.unpack_from(content, start)
-        start += _RECORD.size
+        start += _RECORD_SIZE
         record = content[start : start + size]
         if len(record) < size or _checksum(record, number) != checksum:
             return
@@ -227,7 +230,7 @@ def _checksum(content: bytes, number: int) -> int:
 
 def fits(head: Head, span: bytes) -> bool:
     """Whether an empty segment has room for ``span``."""
-    return START + 2 * _RECORD.size + _HEAD.size + len(head.resource) + len(head.scope) + len(span) <= SIZE
+    return START + 2 * _RECORD_SIZE + _HEAD.size + len(head.resource) + len(head.scope) + len(span) <= SIZE
 
 
 def _reserve(descriptor: int, size: int) -> None:

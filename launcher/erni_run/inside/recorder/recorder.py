@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from erni_run.inside.forks import process
+from erni_run.inside.forks import in_child, process
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_the_applications
 from erni_run.inside.recorder.ids import OwnIds, random_bits
@@ -63,6 +63,7 @@ class Recorder(TracerProvider):
         self._has_own_ids = id_generator is None
         self._look_for_shortcut()
         self._scopes: dict[InstrumentationScope, Tracer] = {}
+        in_child(self._begin_in_child)
 
     def _generate_trace_id(self) -> tuple[int, int]:
         """A trace id, and the flag that says whether it is random (W3C Trace Context level 2)."""
@@ -161,12 +162,14 @@ class Recorder(TracerProvider):
         for kept in spans:
             self._deliver(kept)  # type: ignore[misc]  # looked at by the caller
 
+    def _begin_in_child(self) -> None:
+        self._resource = self._resource.merge(Resource(identity()))
+        self.keeping.begin()
+
     def _handle_fork(self) -> None:
         """The SDK's own runs resource detectors in a pool of threads here, which waits for ever if the application has
         imported concurrent.futures after the provider was made.
         """
-        self._resource = self._resource.merge(Resource(identity()))
-        self.keeping.begin()
 
 
 def _own_trace_id() -> tuple[int, int]:
