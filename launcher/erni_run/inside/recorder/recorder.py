@@ -123,35 +123,23 @@ class Recorder(TracerProvider):
             return  # begun before the fork: it is the parent's
         local.ended += 1
         try:
-            if self.processors:
-                self._tell_processors(span)
-            elif local.is_kept and span.span_id != local.root_id:  # most spans: what _hand_over comes to
-                if self._deliver is not None:
+            try:
+                if self.processors:
+                    self._active_span_processor._on_ending(span)
+                    self._active_span_processor.on_end(span._readable_span())
+            finally:  # whatever a processor raises: its own business is not ours
+                if self._deliver is None:
+                    pass
+                elif local.is_kept:
+                    if self.settlement is not None and span.span_id == local.root_id:
+                        self.settlement.over(local, span.duration / 1e9)
                     self._deliver(span)
-            else:
-                self._hand_over(span)
+                elif self.has_own_sampler:
+                    self._deliver_kept(span)
         except Exception as error:
             if is_the_applications(error):
                 raise
             say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
-
-    def _tell_processors(self, span: Span) -> None:
-        try:
-            self._active_span_processor._on_ending(span)
-            self._active_span_processor.on_end(span._readable_span())
-        finally:  # whatever a processor raises: its own business is not ours
-            self._hand_over(span)
-
-    def _hand_over(self, span: Span) -> None:
-        local = span.trace
-        if self._deliver is None:
-            return
-        if local.is_kept:
-            if self.settlement is not None and span.span_id == local.root_id:
-                self.settlement.over(local, span.duration / 1e9)
-            self._deliver(span)
-        elif self.has_own_sampler:
-            self._deliver_kept(span)
 
     def _deliver_kept(self, span: Span) -> None:
         """What the end of ``span`` tells of a trace that was not kept at its head."""

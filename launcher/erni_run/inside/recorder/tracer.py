@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from erni_run.inside.recorder.recorder import Recorder
 
 _MOST_TEMPLATES = 4096
+_SPAN_ID = (1 << 64) - 1
 
 
 class Tracer(SdkTracer):
@@ -103,7 +104,7 @@ class Tracer(SdkTracer):
                 else:
                     trace_id = random_bits(128)
                 parent_id = 0
-                span_id = new_span_id()
+                span_id = trace_id & _SPAN_ID  # as random as another one
                 local = begin_trace(trace_id, 3, recorder.head.state, process.generation, span_id)
                 if recorder.settlement is not None:
                     recorder.settlement.began(local, name)
