@@ -277,11 +277,32 @@ def test_who_comes_while_a_span_is_being_written_waits_for_its_end(folder: Folde
 
 
 def test_turn_that_never_ends_holds_nobody_up_for_ever(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("erni_run.inside.delivery.intake._LONGEST_WAIT", 0.02)
+    monkeypatch.setattr("erni_run.inside.delivery.intake._MOST_PAUSES", 20)
     with slow_span(folder) as (taken, _):
         assert taken.take(HEAD, span("third"))
         assert taken.take(HEAD, span("fourth"))
         assert [Span.FromString(bytes(record.span)).name for record in taken.memory._records] == ["third", "fourth"]
+
+
+def test_disk_may_take_its_time_to_give_a_journal(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erni_run.inside.delivery.intake._MOST_PAUSES", 5)
+    is_opening, may_go_on = threading.Event(), threading.Event()
+
+    def open_journal() -> Journal:
+        is_opening.set()
+        may_go_on.wait()
+        return Journal(folder, 16)
+
+    taken = Intake(Tally(), open_journal, lambda _: None)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(taken.take, HEAD, span("first"))
+        is_opening.wait()
+        second = pool.submit(taken.take, HEAD, span("second"))
+        with pytest.raises(FutureTimeout):
+            second.result(0.05)
+        may_go_on.set()
+        assert second.result()
+    assert read(folder) == ["first", "second"]
 
 
 def test_end_waits_for_the_span_that_is_being_written(folder: Folder) -> None:

@@ -20,7 +20,7 @@ from erni_run.inside.delivery.memory import Memory
 from erni_run.inside.delivery.request import Head
 
 _PAUSE = 0.00005  # seconds: whoever's turn it is needs no more than to be let run
-_LONGEST_WAIT = 2.0  # seconds; after that its thread is over (a daemon's, at the end of the process)
+_MOST_PAUSES = 20_000  # two seconds at least; after that its thread is over (a daemon's, at the end of the process)
 
 
 class Intake:
@@ -75,10 +75,11 @@ class Intake:
         while (frame := frame.f_back if frame is not None else None) is not None:
             if frame.f_code in _TURNS and frame.f_locals.get("was_busy") is False:
                 return False
-        until = time.monotonic() + _LONGEST_WAIT
+        pauses = 0
         while self._is_busy:
             time.sleep(_PAUSE)
-            if time.monotonic() > until:  # the journal stays with it, in case it comes back; memory takes what follows
+            pauses += self._is_open  # to open the journal takes as long as the disk does
+            if pauses > _MOST_PAUSES:  # the journal stays with it, in case it comes back; memory takes what follows
                 self._writable, self._is_busy = None, False
         return True
 
@@ -123,6 +124,7 @@ class Intake:
 
     def close(self) -> Journal | None:
         """Take nothing more. The journal, if there is one."""
+        self._take_along()
         self._is_closed = True
         self._writable = None
         self._waits_for_turn()
