@@ -156,7 +156,7 @@ class Journal:
 
     def abandon(self) -> None:
         """In a forked child: all of it is the parent's."""
-        for segment in (*self._segments, *self._spares):
+        for segment in (*self._segments, *self._spares, self.last):
             segment.abandon()
 
     def _make(self) -> Segment:
