@@ -103,12 +103,13 @@ class Recorder(TracerProvider):
         return bool(aside(self._flush, timeout)) and is_flushed
 
     def _look_for_shortcut(self) -> None:
-        """``is_watched``: somebody else sees each span that is started. ``has_plain_roots``: nothing but a random id of
-        ours decides on a new trace.
+        """``is_watched``: somebody else sees each span that is started. ``plain_head``: what decides on a new trace, if
+        that takes nothing but a random id of ours.
         """
         self.is_watched = bool(self.processors) or not self.has_own_sampler
-        is_plain = self._has_own_ids and self.remote_parent is None and not self.keeping.is_wanted
-        self.has_plain_roots = is_plain and not self.head.has_rules and not self.is_watched
+        has_plain_ids = self._has_own_ids and self.remote_parent is None
+        is_plain = has_plain_ids and not (self.is_watched or self.head.has_rules or self.keeping.is_wanted)
+        self.plain_head = self.head if is_plain else None
 
     def started(self, span: Span, context: Context | None) -> None:
         """Tell the processors."""

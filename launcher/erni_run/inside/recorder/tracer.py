@@ -80,34 +80,39 @@ class Tracer(SdkTracer):
 
         def start(captured: tuple[Any, ...] = ()) -> Any:  # noqa: PLR0912  # a call takes as long as ten of these lines
             base = get()
-            kind = type(base)
-            if kind is Span or kind is Unsampled:
-                parent = base
-            elif kind is int:
-                return None
+            if base:
+                kind = type(base)
+                if kind is Span or kind is Unsampled:
+                    parent = base
+                elif kind is int:
+                    return None
+                else:
+                    parent = base.get(SPAN_KEY)
             else:
-                parent = base.get(SPAN_KEY) if base else None
-            if type(parent) is Span and not recorder.is_watched:
+                parent = None
+            if parent is None and (head := recorder.plain_head) is not None:
+                threshold = head.threshold
+                if threshold:
+                    randomness = random_bits(RANDOM_BITS)
+                    if randomness < threshold:
+                        return unsampled.of(randomness, rest(base)) if base else randomness or 1  # which is true
+                    trace_id = random_bits(128 - RANDOM_BITS) << RANDOM_BITS | randomness
+                else:
+                    trace_id = random_bits(128)
+                parent_id = 0
+                span_id = trace_id & _SPAN_ID  # as random as another one
+                local = begin_trace(trace_id, 3, head.state, process.generation, span_id)
+                if recorder.settlement is not None:
+                    recorder.settlement.began(local, name)
+                above = rest(base) if base else None
+            elif type(parent) is Span and not recorder.is_watched:
                 local = parent.trace
                 parent_id = parent.span_id
                 span_id = new_span_id()
                 if local.generation != process.generation:
                     local = local.again(process.generation, span_id)
                 local.started += 1
-            elif parent is None and recorder.has_plain_roots:
-                threshold = recorder.head.threshold
-                if threshold:
-                    randomness = random_bits(RANDOM_BITS)
-                    if randomness < threshold:
-                        return unsampled.of(randomness, rest(base)) if base else randomness
-                    trace_id = random_bits(128 - RANDOM_BITS) << RANDOM_BITS | randomness
-                else:
-                    trace_id = random_bits(128)
-                parent_id = 0
-                span_id = trace_id & _SPAN_ID  # as random as another one
-                local = begin_trace(trace_id, 3, recorder.head.state, process.generation, span_id)
-                if recorder.settlement is not None:
-                    recorder.settlement.began(local, name)
+                above = parent.base if parent is base else rest(base)
             else:
                 has_nothing = type(parent) is Unsampled and recorder.has_own_sampler
                 return None if has_nothing else _given(begin(template), captures, captured)
@@ -116,10 +121,7 @@ class Tracer(SdkTracer):
             span.template = template
             span.span_id = span_id
             span.parent_id = parent_id
-            if parent is base:
-                span.base = parent.base
-            else:
-                span.base = rest(base) if len(base) > 1 or (parent is None and base) else None
+            span.base = above
             span.captured = captured
             span.extra = None
             span._end_time = None
