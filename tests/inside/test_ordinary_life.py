@@ -24,6 +24,26 @@ def run(shop: Workshop, collector: Collector, program: str, **environ: str) -> s
     return done.stdout
 
 
+def test_first_span_in_the_middle_of_a_fork_is_no_trouble(shop: Workshop, collector: Collector) -> None:
+    """It imports logging, whose handlers for the end of a fork expect that those for its beginning have run."""
+    program = """
+    import os, sys, threading, shop
+
+    def trace_elsewhere():
+        if "logging" not in sys.modules:
+            thread = threading.Thread(target=shop.work)
+            thread.start(); thread.join()
+            print("logging" in sys.modules, flush=True)
+
+    os.register_at_fork(before=trace_elsewhere)
+    for _ in range(2):
+        pid = os.fork()
+        if not pid: os._exit(0)
+        os.waitpid(pid, 0)
+    """
+    assert run(shop, collector, program) == "True\n"
+
+
 def test_child_lives_although_a_pool_of_threads_was_imported_late(shop: Workshop, collector: Collector) -> None:
     program = """
     import os, shop
@@ -92,7 +112,7 @@ def test_traced_signal_handler_does_not_wait_for_itself(shop: Workshop, collecto
     import signal, shop, time
     signal.signal(signal.SIGALRM, lambda *_: shop.work())
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    for _ in range(20_000): shop.work()
+    for _ in range(5_000): shop.work()
     signal.setitimer(signal.ITIMER_REAL, 0)
     print("done")
     """

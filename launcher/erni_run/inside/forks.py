@@ -79,5 +79,14 @@ def _forget_half_imported() -> None:
             _locks.pop(name, None)
 
 
+def _in_parent() -> None:
+    """Where logging was imported in the middle of a fork, by a thread of ours or of another's, its handler for the end
+    of the fork gives back a lock that its handler for the beginning has not taken.
+    """
+    lock = getattr(sys.modules.get("logging"), "_lock", None)
+    if lock is not None and not lock._is_owned():
+        lock.acquire()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_parent=_in_parent, after_in_child=_in_child)
