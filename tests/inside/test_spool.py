@@ -98,13 +98,21 @@ class Process:
         if self.courier._spool is not None:
             self.courier._spool.destination.close()
 
-    @staticmethod
-    def close_all(folder: Path) -> None:
-        """As above, for a process that has died in the middle of giving a descriptor back."""
-        for name in os.listdir("/proc/self/fd"):
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/self/fd/{name}").startswith(str(folder)):
-                    os.close(int(name))
+
+def descriptors(folder: Path) -> set[int]:
+    """Those of what is in ``folder``."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}").startswith(str(folder)):
+                found.add(int(name))
+    return found
+
+
+def close_all(descriptors: set[int]) -> None:
+    """Close what a process had in hand that has died in the middle of taking a descriptor or of giving it back."""
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -195,9 +203,13 @@ class Model(RuleBasedStateMachine):
     @rule(index=st.integers(0, 2), lines=st.integers(1, 3000))
     def kill_at_work(self, index: int, lines: int) -> None:
         process = self.processes.pop(index % len(self.processes))
+        before = descriptors(self.folder)
         with contextlib.suppress(Killed), killed_after(lines):
             process.round()
         self._bury(process)
+        del process
+        gc.collect()  # mappings have descriptors of their own, which go with them
+        close_all(descriptors(self.folder) - before)
 
     def _bury(self, process: Process) -> None:
         """What was in memory is gone, and nobody is left to count it."""
@@ -322,7 +334,7 @@ def play(folder: Path, scene: str, lines: int) -> int:
         act(process, backend)
     assert process.courier.intake.memory.pending == 0, "which would be lost"
     process.die()
-    process.close_all(folder)
+    close_all(descriptors(folder))
     backend.mode = "healthy"
     heir = Process(plan, backend)
     ended += heir.end(1, 10, "work", number)
