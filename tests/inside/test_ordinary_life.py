@@ -44,6 +44,21 @@ def test_first_span_in_the_middle_of_a_fork_is_no_trouble(shop: Workshop, collec
     assert run(shop, collector, program) == "True\n"
 
 
+def test_logging_that_was_there_before_us_goes_on_after_a_fork(shop: Workshop) -> None:
+    program = """
+    import logging
+    import os, threading, erni_run.inside.forks
+    pid = os.fork()
+    if not pid: os._exit(0)
+    os.waitpid(pid, 0)
+    thread = threading.Thread(target=logging.getLogger, args=("mine",), daemon=True)
+    thread.start(); thread.join(10)
+    print(thread.is_alive())
+    """
+    shop.write("main.py", program)
+    assert shop.run("python", "main.py").stdout == "False\n"
+
+
 def test_child_lives_although_a_pool_of_threads_was_imported_late(shop: Workshop, collector: Collector) -> None:
     program = """
     import os, shop

@@ -80,8 +80,8 @@ def _forget_half_imported() -> None:
 
 
 def _in_parent() -> None:
-    """Where logging was imported in the middle of a fork, by a thread of ours or of another's, its handler for the end
-    of the fork gives back a lock that its handler for the beginning has not taken.
+    """Where logging was imported in the middle of a fork, its handler for the end of the fork, which comes next, gives
+    back a lock that its handler for the beginning has not taken.
     """
     lock = getattr(sys.modules.get("logging"), "_lock", None)
     if lock is not None and not lock._is_owned():
@@ -89,4 +89,6 @@ def _in_parent() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_parent=_in_parent, after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_in_child)
+    if "logging" not in sys.modules:  # else its handlers come before ours
+        os.register_at_fork(after_in_parent=_in_parent)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from _thread import _local  # threading itself is for the application to import
 
 TYPE_CHECKING = False
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
     from typing import Any
+
+
+sleep = time.sleep
+"""That of the thread: what gevent puts in its place later on cannot wait everywhere."""
 
 
 class _Thread(_local):

@@ -101,7 +101,7 @@ class Delivery:
         new = head(encode_resource(resource), resource.schema_url, encode_scope(scope), scope.schema_url or "")
         if len(self._heads) >= _MOST_HEADS:  # an application that makes a tracer for each call
             self._heads.clear()
-        equal = next((known for known in self._heads.values() if known.equals(new)), new)
+        equal = next((known for known in list(self._heads.values()) if known.equals(new)), new)
         self._heads[tracer] = equal
         return equal
 

@@ -9,7 +9,6 @@ along before the turn is over.
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
@@ -18,6 +17,7 @@ from erni_run.inside.delivery.account import Tally
 from erni_run.inside.delivery.journal import Journal
 from erni_run.inside.delivery.memory import Memory
 from erni_run.inside.delivery.request import Head
+from erni_run.inside.ourselves import sleep
 
 _PAUSE = 0.00005  # seconds: whoever's turn it is needs no more than to be let run
 _MOST_PAUSES = 20_000  # two seconds at least; after that its thread is over (a daemon's, at the end of the process)
@@ -63,11 +63,17 @@ class Intake:
         return is_put
 
     def _take_in_turn(self, head: Head, span: bytes) -> bool:
-        if self._waits_for_turn():
+        has_turn = is_left = False
+        try:
+            has_turn = self._waits_for_turn()
+            is_left = has_turn or self._is_closed
+        finally:
+            if not is_left:  # whose turn it is takes it along; if a signal handler has raised, the next span does
+                self._waiting.append((head, span))
+        if has_turn:
             return self.take(head, span)
-        self._waiting.append((head, span))
         self._take_along()
-        return True
+        return not is_left
 
     def _waits_for_turn(self) -> bool:
         """Wait while another thread is here; False if it is this very one."""
@@ -77,7 +83,7 @@ class Intake:
                 return False
         pauses = 0
         while self._is_busy:
-            time.sleep(_PAUSE)
+            sleep(_PAUSE)
             pauses += self._is_open  # to open the journal takes as long as the disk does
             if pauses > _MOST_PAUSES:  # the journal stays with it, in case it comes back; memory takes what follows
                 self._writable, self._is_busy = None, False
@@ -89,9 +95,8 @@ class Intake:
             was_busy = True
             try:
                 was_busy, self._is_busy = self._is_busy, True
-                if was_busy:
+                if was_busy or not self._waiting or not self._put(*self._waiting[0]):
                     return
-                self._put(*self._waiting[0])
                 self._waiting.popleft()
             finally:
                 if not was_busy:
@@ -124,10 +129,11 @@ class Intake:
 
     def close(self) -> Journal | None:
         """Take nothing more. The journal, if there is one."""
-        self._take_along()
         self._is_closed = True
         self._writable = None
         self._waits_for_turn()
+        while self._waiting:
+            self.memory.append(*self._waiting.popleft())
         return self.journal
 
 
