@@ -19,7 +19,12 @@ from typing import Any
 from erni_run.inside.ourselves import aside
 from erni_run.inside.signals import signals_blocked
 
+_Handlers = dict[str, Callable[[], object]]  # as os.register_at_fork takes them
+
+_CAN_FORK = hasattr(os, "register_at_fork")
 _importing: set[int] = set()
+_late: list[_Handlers] = []  # of modules that were imported late
+_forking: dict[int, list[list[_Handlers]]] = {}  # by thread, for each of the forks that it is in: those it began with
 _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
 
 
@@ -27,7 +32,9 @@ _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined] 
 def late_import() -> Iterator[None]:
     """What this thread imports within this block is imported anew in a child that is forked meanwhile.
 
-    Signals wait for its end: an application's handler that raises would leave half a module behind.
+    Signals wait for its end: an application's handler that raises would leave half a module behind. Handlers of forks
+    that it registers are called by ours: in the middle of a fork, CPython would call those for its end and not those
+    for its beginning, and logging's give back a lock that they have not taken.
     """
     thread = get_ident()
     if thread in _importing:
@@ -35,10 +42,14 @@ def late_import() -> Iterator[None]:
         return
     with signals_blocked():
         _importing.add(thread)
+        if _CAN_FORK:
+            os.register_at_fork = _register_at_fork  # type: ignore[assignment]  # its handlers have any signature
         try:
             yield
         finally:
             _importing.discard(thread)
+            if _CAN_FORK and not _importing:
+                os.register_at_fork = _os_register_at_fork
 
 
 class _Process:
@@ -61,10 +72,16 @@ def in_child(call: Callable[[], object]) -> None:
 
 
 def _in_child() -> None:
+    global _forking  # noqa: PLW0603  # other threads are the parent's
     process.generation += 1
     _forget_half_imported()
+    os.register_at_fork = _os_register_at_fork
     for call in _children:
         aside(call)
+    _begun()
+    _forking = {get_ident(): _forking.get(get_ident(), [])}
+    for handlers in _late:
+        _call(handlers, "after_in_child")
 
 
 def _forget_half_imported() -> None:
@@ -79,16 +96,37 @@ def _forget_half_imported() -> None:
             _locks.pop(name, None)
 
 
+def _register_at_fork(**handlers: Callable[[], object]) -> None:
+    """Stands in for ``os.register_at_fork`` while something is imported late."""
+    if get_ident() in _importing:
+        _late.append(handlers)
+    else:
+        _os_register_at_fork(**handlers)
+
+
+def _before() -> None:
+    begun: list[_Handlers] = []
+    _forking.setdefault(get_ident(), []).append(begun)
+    for handlers in reversed(list(_late)):
+        begun.append(handlers)
+        _call(handlers, "before")
+
+
 def _in_parent() -> None:
-    """Where logging was imported in the middle of a fork, its handler for the end of the fork, which comes next, gives
-    back a lock that its handler for the beginning has not taken.
-    """
-    lock = getattr(sys.modules.get("logging"), "_lock", None)
-    if lock is not None and not lock._is_owned():
-        lock.acquire()
+    for handlers in reversed(_begun()):
+        _call(handlers, "after_in_parent")
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
-    if "logging" not in sys.modules:  # else its handlers come before ours
-        os.register_at_fork(after_in_parent=_in_parent)
+def _begun() -> list[_Handlers]:
+    forks = _forking.get(get_ident())
+    return forks.pop() if forks else []
+
+
+def _call(handlers: _Handlers, when: str) -> None:
+    if when in handlers:
+        handlers[when]()
+
+
+if _CAN_FORK:
+    _os_register_at_fork = os.register_at_fork
+    _os_register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
