@@ -85,8 +85,9 @@ class Delivery:
             encoded = encode(span)
             while not self._courier.intake.take(common, encoded):
                 continue  # another thread has just ended what was, and begun anew
-        except Exception as error:
-            if ourselves.is_the_applications(error):
+        except BaseException as error:
+            if not isinstance(error, Exception) or ourselves.is_the_applications(error):  # a signal handler has raised
+                self.on_end(span)  # rather twice than not at all
                 raise
             self._courier.intake.refuse("not encodable")
             say_once(f"a span cannot be encoded: {describe(error)}")

@@ -18,6 +18,7 @@ from erni_run.inside.delivery.journal import Journal
 from erni_run.inside.delivery.memory import Memory
 from erni_run.inside.delivery.request import Head
 from erni_run.inside.ourselves import sleep
+from erni_run.inside.signals import signals_blocked
 
 _PAUSE = 0.00005  # seconds: whoever's turn it is needs no more than to be let run
 _MOST_PAUSES = 20_000  # two seconds at least; after that its thread is over (a daemon's, at the end of the process)
@@ -44,7 +45,7 @@ class Intake:
         self._waiting: deque[tuple[Head, bytes]] = deque()
 
     def take(self, head: Head, span: bytes) -> bool:
-        """Take one encoded span; False if nothing is taken any more."""
+        """Take one encoded span; False if nothing is taken any more. It may not be taken if a signal handler raises."""
         was_busy, is_put = True, False
         try:
             was_busy, self._is_busy = self._is_busy, True
@@ -53,9 +54,7 @@ class Intake:
                 is_put = (writable is not None and writable.last.append(head, span)) or self._put(head, span)
         finally:
             if not was_busy:
-                self._is_busy = False  # first of all: a signal handler can raise at any call
-                if not is_put and not self._is_closed:  # one has raised; the next span takes this along
-                    self._waiting.append((head, span))
+                self._is_busy = False
         if was_busy:
             return self._take_in_turn(head, span)
         if self._waiting:
@@ -63,17 +62,13 @@ class Intake:
         return is_put
 
     def _take_in_turn(self, head: Head, span: bytes) -> bool:
-        has_turn = is_left = False
-        try:
-            has_turn = self._waits_for_turn()
-            is_left = has_turn or self._is_closed
-        finally:
-            if not is_left:  # whose turn it is takes it along; if a signal handler has raised, the next span does
-                self._waiting.append((head, span))
-        if has_turn:
+        if self._waits_for_turn():
             return self.take(head, span)
+        if self._is_closed:
+            return False
+        self._waiting.append((head, span))
         self._take_along()
-        return not is_left
+        return True
 
     def _waits_for_turn(self) -> bool:
         """Wait while another thread is here; False if it is this very one."""
@@ -107,9 +102,10 @@ class Intake:
         if self._is_closed:
             return False
         if not self._is_open:
-            self.journal = self._open_journal()
-            self._is_open = True
-            self._writable = None if self._is_closed else self.journal
+            with signals_blocked():  # a handler that raises would leave half a journal behind
+                self.journal = self._open_journal()
+                self._writable = None if self._is_closed else self.journal
+                self._is_open = True
         if self._writable is None or not self._writable.append(head, span):
             gone = self.memory.append(head, span)
             if gone:
