@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 from erni_run.inside.background import Background
@@ -20,31 +14,11 @@ from erni_run.plan import ExportPlan, SpoolPlan
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
 
-PARTS = ("/delivery/delivery.py", "/delivery/encoder.py", "/delivery/intake.py", "/delivery/journal.py")
+from tests.inside.lines import raising
 
 
 class Interrupted(BaseException):
     """What the handler raises."""
-
-
-@contextmanager
-def interrupted_at(line: int) -> Iterator[None]:
-    """Raise Interrupted once, at that line of ours."""
-    left = itertools.count(line, -1)
-
-    def trace(frame: FrameType, event: str, arg: Any) -> Any:
-        if not frame.f_code.co_filename.endswith(PARTS):
-            return None
-        if event == "line" and not signal.pthread_sigmask(signal.SIG_BLOCK, ()) and next(left) == 0:
-            raise Interrupted(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["first span", "later span"])
@@ -59,7 +33,7 @@ def test_span_that_is_interrupted_while_it_ends_is_recorded(
             tracer.start_span("earlier").end()
         span = tracer.start_span("interrupted")
         try:
-            with interrupted_at(line):
+            with raising(Interrupted, line, once=True):
                 span.end()
         except Interrupted as error:
             where = str(error)

@@ -13,15 +13,12 @@ import os
 import random
 import resource
 import shutil
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 from erni_run.inside.delivery.account import Tally
@@ -36,6 +33,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.inside.lines import raising
 
 EXPORT = ExportPlan(endpoint="http://collector:4318/v1/traces", protocol="http/protobuf")
 HEADS = [head(b"\n\x05\n\x03one", "", b"\n\x01s", "https://schema"), head(b"\n\x05\n\x03two", "", b"\n\x01t", "")]
@@ -116,28 +115,6 @@ def close_all(descriptors: set[int]) -> None:
 
 
 @contextlib.contextmanager
-def killed_after(lines: int) -> Iterator[Iterator[int]]:
-    """Raise Killed after so many lines of ours; what is yielded counts down to that."""
-    left = itertools.count(lines, -1)
-
-    def trace(frame: FrameType, event: str, arg: Any) -> Any:
-        if "/delivery/" not in frame.f_code.co_filename:
-            return None
-        if event == "line" and next(left) <= 0:
-            raise Killed
-        return trace
-
-    before = sys.gettrace()
-    gc.disable()  # what it runs is not ours to interrupt
-    sys.settrace(trace)
-    try:
-        yield left
-    finally:
-        sys.settrace(before)
-        gc.enable()
-
-
-@contextlib.contextmanager
 def full_disk() -> Iterator[None]:
     """No file may grow beyond a little: EFBIG, which stands for ENOSPC, EROFS and EIO."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -204,7 +181,7 @@ class Model(RuleBasedStateMachine):
     def kill_at_work(self, index: int, lines: int) -> None:
         process = self.processes.pop(index % len(self.processes))
         before = descriptors(self.folder)
-        with contextlib.suppress(Killed), killed_after(lines):
+        with contextlib.suppress(Killed), raising(Killed, lines, once=False):
             process.round()
         self._bury(process)
         del process
@@ -330,7 +307,7 @@ def play(folder: Path, scene: str, lines: int) -> int:
     ended += process.end(9, 190_000, "work", number)
     for step in before:
         step(process, backend)
-    with contextlib.suppress(Killed), killed_after(lines) as left:
+    with contextlib.suppress(Killed), raising(Killed, lines, once=False) as left:
         act(process, backend)
     assert process.courier.intake.memory.pending == 0, "which would be lost"
     process.die()
