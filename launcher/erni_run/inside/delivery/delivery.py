@@ -86,8 +86,10 @@ class Delivery:
             while not self._courier.intake.take(common, encoded):
                 continue  # another thread has just ended what was, and begun anew
         except BaseException as error:
-            if not isinstance(error, Exception) or ourselves.is_the_applications(error):  # a signal handler has raised
+            if not isinstance(error, Exception) or ourselves.is_a_signal_handlers(error):
                 self.on_end(span)  # rather twice than not at all
+                raise
+            if ourselves.is_the_applications(error):
                 raise
             self._courier.intake.refuse("not encodable")
             say_once(f"a span cannot be encoded: {describe(error)}")
