@@ -276,16 +276,29 @@ def test_who_comes_while_a_span_is_being_written_waits_for_its_end(folder: Folde
     assert read(folder) == ["first", "second", "third"]
 
 
-def test_turn_that_never_ends_holds_nobody_up_for_ever(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_for_a_turn_that_does_not_end_leaves_its_span_to_whose_turn_it_is(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("erni_run.inside.delivery.intake._MOST_PAUSES", 20)
     with slow_span(folder) as (taken, _):
         assert taken.take(HEAD, span("third"))
         assert taken.take(HEAD, span("fourth"))
-        assert [Span.FromString(bytes(record.span)).name for record in taken.memory._records] == ["third", "fourth"]
+        assert taken.ended == 1
+    assert read(folder) == ["first", "second", "third", "fourth"]
 
 
-def test_disk_may_take_its_time_to_give_a_journal(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("erni_run.inside.delivery.intake._MOST_PAUSES", 5)
+def test_turn_of_a_thread_that_is_no_more_holds_nobody_up(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erni_run.inside.delivery.intake._MOST_PAUSES", 20)
+    taken = intake(folder)
+    taken.take(HEAD, span("first"))
+    taken._is_busy = True
+    assert taken.take(HEAD, span("second"))
+    assert taken.take(HEAD, span("third"))
+    assert [Span.FromString(bytes(record.span)).name for record in taken.memory._records] == ["second", "third"]
+
+
+def test_nobody_waits_for_a_disk_that_takes_its_time(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erni_run.inside.delivery.intake._MOST_PAUSES", 20)
     is_opening, may_go_on = threading.Event(), threading.Event()
 
     def open_journal() -> Journal:
@@ -294,14 +307,18 @@ def test_disk_may_take_its_time_to_give_a_journal(folder: Folder, monkeypatch: p
         return Journal(folder, 16)
 
     taken = Intake(Tally(), open_journal, lambda _: None)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as pool:
         pool.submit(taken.take, HEAD, span("first"))
         is_opening.wait()
-        second = pool.submit(taken.take, HEAD, span("second"))
-        with pytest.raises(FutureTimeout):
-            second.result(0.05)
+        assert taken.take(HEAD, span("second"))
         may_go_on.set()
-        assert second.result()
+    assert read(folder) == ["first", "second"]
+
+
+def test_end_does_not_wait_for_a_turn_that_does_not_end(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("erni_run.inside.delivery.intake._MOST_PAUSES", 20)
+    with slow_span(folder) as (taken, _):
+        assert not taken.close()
     assert read(folder) == ["first", "second"]
 
 
@@ -311,7 +328,7 @@ def test_end_waits_for_the_span_that_is_being_written(folder: Folder) -> None:
         with pytest.raises(FutureTimeout):
             closing.result(0.02)
         may_go_on.set()
-        closing.result()
+        assert closing.result()
     assert not taken.take(HEAD, span("too late"))
     assert read(folder) == ["first", "second"]
 

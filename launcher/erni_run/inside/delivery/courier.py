@@ -251,11 +251,14 @@ class Courier:
 
     def leave(self) -> None:
         """The end of the process: leave things so that another can go on. In a thread that holds ``lock``."""
-        journal, holding = self.intake.close(), self._holding
+        is_over = self.intake.close()
+        journal, holding = self.intake.journal, self._holding
         if self._backlog is not None:
             self._backlog.release()
         self._keep_memory()
         self._tell_at_end()
+        if not is_over:
+            return  # as in leave_as_it_is
         if journal is not None:
             journal.close()
         if holding is not None:

@@ -21,7 +21,7 @@ from erni_run.inside.ourselves import sleep
 from erni_run.inside.signals import signals_blocked
 
 _PAUSE = 0.00005  # seconds: whoever's turn it is needs no more than to be let run
-_MOST_PAUSES = 20_000  # two seconds at least; after that its thread is over (a daemon's, at the end of the process)
+_MOST_PAUSES = 2000  # a fifth of a second at least
 
 
 class Intake:
@@ -71,17 +71,19 @@ class Intake:
         return True
 
     def _waits_for_turn(self) -> bool:
-        """Wait while another thread is here; False if it is this very one."""
-        frame: FrameType | None = sys._getframe()
-        while (frame := frame.f_back if frame is not None else None) is not None:
-            if frame.f_code in _TURNS and frame.f_locals.get("was_busy") is False:
-                return False
+        """Wait while another thread is here, but not for one that may wait for us: False if this very one is in the
+        middle of its turn, or if another one does not come out of it, beneath a signal handler or a slow disk.
+        """
+        if _has_turn(sys._getframe()):
+            return False
         pauses = 0
         while self._is_busy:
             sleep(_PAUSE)
-            pauses += self._is_open  # to open the journal takes as long as the disk does
-            if pauses > _MOST_PAUSES:  # the journal stays with it, in case it comes back; memory takes what follows
-                self._writable, self._is_busy = None, False
+            pauses += 1
+            if pauses == _MOST_PAUSES:
+                if any(_has_turn(frame) for frame in sys._current_frames().values()):
+                    return False
+                self._writable, self._is_busy = None, False  # of a thread that is no more: memory takes what follows
         return True
 
     def _take_along(self) -> None:
@@ -90,9 +92,12 @@ class Intake:
             was_busy = True
             try:
                 was_busy, self._is_busy = self._is_busy, True
-                if was_busy or not self._waiting or not self._put(*self._waiting[0]):
+                if was_busy:
                     return
-                self._waiting.popleft()
+                if self._waiting:  # else another thread has just taken it along
+                    if not self._put(*self._waiting[0]):
+                        return
+                    self._waiting.popleft()
             finally:
                 if not was_busy:
                     self._is_busy = False
@@ -123,14 +128,22 @@ class Intake:
         self._refused += 1
         self._tally.drop(1, reason)
 
-    def close(self) -> Journal | None:
-        """Take nothing more. The journal, if there is one."""
+    def close(self) -> bool:
+        """Take nothing more. False if somebody is still in the middle of it, and may write to the journal."""
         self._is_closed = True
         self._writable = None
-        self._waits_for_turn()
+        is_over = self._waits_for_turn()
         while self._waiting:
             self.memory.append(*self._waiting.popleft())
-        return self.journal
+        return is_over
+
+
+def _has_turn(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code in _TURNS and frame.f_locals.get("was_busy") is False:
+            return True
+        frame = frame.f_back
+    return False
 
 
 _TURNS = {Intake.take.__code__, Intake._take_along.__code__}
