@@ -490,3 +490,34 @@ def test_traced_handlers_of_a_fork_record_for_the_child(shop: Workshop, collecto
     drain(shop, collector)
     assert Counter(span.name for span in collector.spans) == {"work": 1 + 20 * 100, "Random.seed": 20}
     assert set(ids(collector).values()) == {1}
+
+
+def test_signal_that_reaches_a_child_at_once_does_not_touch_the_parents_journal(
+    shop: Workshop, collector: Collector
+) -> None:
+    program = """
+    import os, shop, signal, time
+    handled = []
+    def handle(*_):
+        for _ in range(20): shop.work()
+        handled.append(True)
+    signal.signal(signal.SIGUSR1, handle)
+    shop.work()
+    for number in range(100):
+        pid = os.fork()
+        if not pid:
+            while not handled: time.sleep(0.001)
+            os._exit(0)
+        until = time.perf_counter() + number % 20 * 0.00004
+        while time.perf_counter() < until: pass
+        os.kill(pid, signal.SIGUSR1)
+        shop.work()
+        os.waitpid(pid, 0)
+    """
+    shop.write("main.py", program)
+    done = shop.run("erni-run", "python", "-W", "ignore", "main.py", environ=collector.environment("http/protobuf"))
+    assert (done.returncode, done.stderr) == (0, "")
+    drain(shop, collector)
+    assert set(ids(collector).values()) == {1}
+    per_process = Counter(span.resource["process.pid"] for span in collector.spans)
+    assert sorted(per_process.values()) == [20] * 100 + [101]

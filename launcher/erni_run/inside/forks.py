@@ -9,9 +9,10 @@ was only begun.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from _thread import get_ident
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import _bootstrap
 from typing import Any
@@ -22,9 +23,10 @@ from erni_run.inside.signals import signals_blocked
 _Handlers = dict[str, Callable[[], object]]  # as os.register_at_fork takes them
 
 _CAN_FORK = hasattr(os, "register_at_fork")
+_SIGNALS = signal.valid_signals()
 _importing: set[int] = set()
 _late: list[_Handlers] = []  # of modules that were imported late
-_forking: dict[int, list[list[_Handlers]]] = {}  # by thread, for each of the forks that it is in: those it began with
+_forking: dict[int, list[_Fork]] = {}  # by thread: a signal handler may fork in the middle of a fork
 _locks: dict[str, Any] = _bootstrap._module_locks  # type: ignore[attr-defined]  # nowhere else are they known
 
 
@@ -72,16 +74,20 @@ def in_child(call: Callable[[], object]) -> None:
 
 
 def _in_child() -> None:
+    """Signals are blocked meanwhile: what a handler records is the child's, and must not go where the parent writes."""
     global _forking  # noqa: PLW0603  # other threads are the parent's
     process.generation += 1
-    _forget_half_imported()
-    os.register_at_fork = _os_register_at_fork
-    for call in _children:
-        aside(call)
-    _begun()
-    _forking = {get_ident(): _forking.get(get_ident(), [])}
-    for handlers in _late:
-        _call(handlers, "after_in_child")
+    fork = _over()
+    try:
+        _forget_half_imported()
+        os.register_at_fork = _os_register_at_fork
+        for call in _children:
+            aside(call)
+        _forking = {get_ident(): _forking.get(get_ident(), [])}
+        for handlers in _late:
+            _call(handlers, "after_in_child")
+    finally:
+        _unblock(fork)
 
 
 def _forget_half_imported() -> None:
@@ -104,22 +110,42 @@ def _register_at_fork(**handlers: Callable[[], object]) -> None:
         _os_register_at_fork(**handlers)
 
 
+class _Fork:
+    """A fork that a thread is in the middle of: the handlers that it began with, and what signals it blocked before."""
+
+    def __init__(self) -> None:
+        self.begun: list[_Handlers] = []
+        self.mask: Iterable[int] | None = None
+
+
 def _before() -> None:
-    begun: list[_Handlers] = []
-    _forking.setdefault(get_ident(), []).append(begun)
+    """A signal handler may interrupt this at any line: it may raise, or fork itself."""
+    fork = _Fork()
+    _forking.setdefault(get_ident(), []).append(fork)
     for handlers in reversed(list(_late)):
-        begun.append(handlers)
+        fork.begun.append(handlers)
         _call(handlers, "before")
+    fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 def _in_parent() -> None:
-    for handlers in reversed(_begun()):
-        _call(handlers, "after_in_parent")
+    fork = _over()
+    try:
+        for handlers in reversed(fork.begun):
+            _call(handlers, "after_in_parent")
+    finally:
+        _unblock(fork)
 
 
-def _begun() -> list[_Handlers]:
+def _over() -> _Fork:
     forks = _forking.get(get_ident())
-    return forks.pop() if forks else []
+    return forks.pop() if forks else _Fork()
+
+
+def _unblock(fork: _Fork) -> None:
+    if fork.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, fork.mask)
 
 
 def _call(handlers: _Handlers, when: str) -> None:

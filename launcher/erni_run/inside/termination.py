@@ -12,8 +12,8 @@ import os
 import signal
 import sys
 import time
-from _thread import allocate_lock, get_ident
-from collections.abc import Callable, Iterable
+from _thread import allocate_lock
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FunctionType
@@ -44,7 +44,6 @@ class Termination:
         self._last = last
         self._budget = budget
         self._thread = Background("termination", self._look, _EVERY)
-        self._masks: dict[int, list[Iterable[int] | None]] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -57,7 +56,6 @@ class Termination:
         """Arm, and again whenever the application has set the default, as uvicorn does at its end."""
         at_end(partial(aside, _disarm))
         in_child(self._begin_in_child)
-        os.register_at_fork(before=partial(aside, self._hold_back), after_in_parent=partial(aside, self._let_go))
         if isinstance(signal.signal, FunctionType):  # else the application has put its own in its place
             run_after(signal.signal, self.arm)
         self.arm()
@@ -72,26 +70,8 @@ class Termination:
             if is_the_applications(error):
                 raise
 
-    def _hold_back(self) -> None:
-        """Before a fork. What a child is sent at once waits until it is disarmed: CPython forgets what has reached its
-        handler so early. A signal handler that interrupts this may raise, or fork itself.
-        """
-        masks = self._masks.setdefault(get_ident(), [])
-        masks.append(None)
-        if _our_action() is not None:
-            masks[-1] = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-    def _let_go(self) -> None:
-        masks = self._masks.get(get_ident())
-        mask = masks.pop() if masks else None
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
     def _begin_in_child(self) -> None:
         _disarm()
-        self._let_go()
-        self._masks = {get_ident(): self._masks.get(get_ident(), [])}
         self._begin()
 
     def _look(self) -> None:
