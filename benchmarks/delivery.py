@@ -1,8 +1,8 @@
 """What delivery costs: CPU time of whole processes and of whoever ends a span, the slowest of a hundred beside a busy
 thread, and memory. Each process is compared with the bare one, in turn; the collector is a real one in this process.
 
-The bounds in microseconds are meant for a machine on which the SDK takes 43 µs to encode a span; shares of what it takes
-here depend less on the machine.
+The bounds in microseconds are meant for a machine on which the SDK takes 43 µs to encode a span; shares of what it
+takes here depend less on the machine.
 
     python -m benchmarks.delivery [ROUNDS]
 """
