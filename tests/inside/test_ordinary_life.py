@@ -44,6 +44,23 @@ def test_first_span_in_the_middle_of_a_fork_is_no_trouble(shop: Workshop, collec
     assert run(shop, collector, program) == "True\n"
 
 
+def test_applications_own_register_at_fork_stays(shop: Workshop, collector: Collector) -> None:
+    program = """
+    import os, shop
+    real = os.register_at_fork
+    def mine(**handlers): real(**handlers)
+    os.register_at_fork = mine
+    shop.work()
+    print(os.register_at_fork is mine, flush=True)
+    pid = os.fork()
+    if not pid:
+        print(os.register_at_fork is mine, flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    """
+    assert run(shop, collector, program) == "True\nTrue\n"
+
+
 def test_logging_that_was_there_before_us_goes_on_after_a_fork(shop: Workshop) -> None:
     program = """
     import logging

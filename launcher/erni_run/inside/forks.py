@@ -44,14 +44,13 @@ def late_import() -> Iterator[None]:
         return
     with signals_blocked():
         _importing.add(thread)
-        if _CAN_FORK:
-            os.register_at_fork = _register_at_fork  # type: ignore[assignment]  # its handlers have any signature
+        _stand_in()
         try:
             yield
         finally:
             _importing.discard(thread)
-            if _CAN_FORK and not _importing:
-                os.register_at_fork = _os_register_at_fork
+            if not _importing:
+                _stand_back()
 
 
 class _Process:
@@ -80,7 +79,7 @@ def _in_child() -> None:
     fork = _over()
     try:
         _forget_half_imported()
-        os.register_at_fork = _os_register_at_fork
+        _stand_back()
         for call in _children:
             aside(call)
         _forking = {get_ident(): _forking.get(get_ident(), [])}
@@ -102,12 +101,24 @@ def _forget_half_imported() -> None:
             _locks.pop(name, None)
 
 
-def _register_at_fork(**handlers: Callable[[], object]) -> None:
-    """Stands in for ``os.register_at_fork`` while something is imported late."""
+def _stand_in() -> None:
+    """Let ``os.register_at_fork`` be ours while something is imported late."""
+    global _register  # noqa: PLW0603  # an application, or a tool that it uses, may have put another there
+    if _CAN_FORK and os.register_at_fork is not _register_at_fork:
+        _register = os.register_at_fork
+        os.register_at_fork = _register_at_fork
+
+
+def _stand_back() -> None:
+    if _CAN_FORK and os.register_at_fork is _register_at_fork:
+        os.register_at_fork = _register
+
+
+def _register_at_fork(**handlers: Any) -> None:
     if get_ident() in _importing:
         _late.append(handlers)
     else:
-        _os_register_at_fork(**handlers)
+        _register(**handlers)
 
 
 class _Fork:
@@ -154,5 +165,5 @@ def _call(handlers: _Handlers, when: str) -> None:
 
 
 if _CAN_FORK:
-    _os_register_at_fork = os.register_at_fork
-    _os_register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+    _register = os.register_at_fork
+    _register(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
