@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from erni_run.inside.recorder import unsampled
+from erni_run.inside.recorder.current import current
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.sampling import HeadSampler, Keeping, Threshold
 from erni_run.plan import SamplingPlan, SamplingRule
@@ -67,8 +68,8 @@ class Shop:
 
     def call(self, name: str = "site", attributes: Any = ()) -> Any:
         """The span of a traced function's call."""
-        span = self.tracer.starter(name, SpanKind.INTERNAL, dict(attributes))()
-        return unsampled.of(span) if type(span) is int else span
+        span = self.tracer.starter(name, SpanKind.INTERNAL, dict(attributes))((), current.get())
+        return unsampled.of(span) if type(span) is float else span
 
     def start(self, name: str = "a", above: Any = None, **options: Any) -> Any:
         above = NonRecordingSpan(above) if isinstance(above, SpanContext) else above
@@ -454,7 +455,7 @@ def report(where):
 recorder._resource = recorder._resource.merge(Resource({"process.pid": os.getpid(), "service.instance.id": "parent"}))
 root = tracer.start_span("root")
 context.attach(set_span_in_context(root))
-site = start()
+site = start((), current.get())
 if site is not None:
     current.set(site)
 tracer.start_span("before").end()
@@ -464,7 +465,7 @@ where = "parent" if pid else "child"
 with tracer.start_as_current_span("after") as after:
     if not pid:
         after.set_status(StatusCode.ERROR)
-    inner = start()
+    inner = start((), current.get())
     if inner is not None:
         inner.end()
 if site is not None:

@@ -33,37 +33,35 @@ thread = _Thread()
 
 
 class UnderWay:
-    """What of ours is under way, over all threads: ``work``, pieces of it; ``settings``, exchanges of what is current.
+    """What of ours is under way, over all threads: ``work``, pieces of it; ``is_exchanging``, whether one of them is in
+    the middle of an ``exchange``.
 
-    To add and to subtract is atomic: CPython lets other threads and signals in at calls and backward jumps alone.
+    To add and to subtract is atomic, and so is to look and to store: CPython lets other threads and signals in at calls
+    and backward jumps alone.
     """
 
-    __slots__ = ("settings", "work")
+    __slots__ = ("is_exchanging", "work")
 
     def __init__(self) -> None:
-        self.work = self.settings = 0
+        self.work = 0
+        self.is_exchanging = False
 
 
 under_way = UnderWay()
-setting = 1 if sys.version_info < (3, 12) else 0
-"""What one exchange of what is current adds to ``under_way.settings``. Before CPython 3.12 the collector of garbage
-runs in the middle of anything, ``ContextVar.set`` included, which does not survive being called again by what a
-finalizer calls: nothing is traced that is called from there.
-"""
-setters: set[CodeType] = set()
-"""The code of functions that exchange what is current."""
+exchangers: set[CodeType] = set()
+"""The code of ``exchange``, and of functions that do what it does themselves."""
 
 
 def is_ours() -> bool:
     """Whether the call that a hook looks at, the caller of this, is one of our own work, or comes out of the middle of
     an exchange. Worth asking if something is ``under_way``.
     """
-    return thread.at_work or (under_way.settings > 0 and _is_setting(sys._getframe(1).f_back))
+    return thread.at_work or (under_way.is_exchanging and _is_exchanging(sys._getframe(1).f_back))
 
 
-def _is_setting(frame: FrameType | None) -> bool:
+def _is_exchanging(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code in setters:
+        if frame.f_code in exchangers:
             return True
         frame = frame.f_back
     return False
@@ -72,7 +70,7 @@ def _is_setting(frame: FrameType | None) -> bool:
 def _in_child() -> None:
     """What other threads had under way is the parent's."""
     under_way.work = int(thread.at_work)
-    under_way.settings = int(_is_setting(sys._getframe()))
+    under_way.is_exchanging = _is_exchanging(sys._getframe())
 
 
 if hasattr(os, "register_at_fork"):
@@ -90,6 +88,24 @@ def aside(work: Callable[..., Any], *arguments: Any) -> Any:
     finally:
         thread.at_work = False
         under_way.work -= 1
+
+
+def exchange(operation: Callable[[Any], Any], what: Any) -> Any:
+    """``operation(what)``, which exchanges what is current. Raises what it raises.
+
+    Before CPython 3.12 the collector of garbage runs in the middle of anything, ``ContextVar.set`` included, which does
+    not survive being called again by what a finalizer calls: nothing is traced that is called from there.
+    """
+    if under_way.is_exchanging:  # another thread, which may take its mark away before this one is through
+        return aside(operation, what)
+    under_way.is_exchanging = True
+    try:
+        return operation(what)
+    finally:
+        under_way.is_exchanging = False
+
+
+exchangers.add(exchange.__code__)
 
 
 def is_the_applications(error: BaseException) -> bool:

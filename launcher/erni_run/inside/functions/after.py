@@ -18,10 +18,10 @@ def run_after(function: FunctionType, call: Callable[[], object]) -> None:
     from then on: what is instrumented later goes around it, and is taken away without it.
     """
 
-    def enter() -> None:
-        return
+    def enter() -> bool:
+        return True
 
-    def leave(_: None, result: Any) -> Any:
+    def leave(_: bool, result: Any) -> Any:
         try:
             aside(call)
         except Exception as error:
@@ -30,7 +30,7 @@ def run_after(function: FunctionType, call: Callable[[], object]) -> None:
             say_once(f"{function.__module__}.{function.__qualname__}: {describe(error)}")
         return result
 
-    def fail(_: None) -> None:
+    def fail(_: bool) -> None:
         build.take_exception()
 
     code = function.__code__

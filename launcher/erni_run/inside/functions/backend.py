@@ -16,22 +16,23 @@ from erni_run.version import __version__
 
 if TYPE_CHECKING:
     from erni_run.inside.functions.probe import Site
+    from erni_run.inside.recorder.ids import Lot
 
 
 @dataclass(frozen=True)
 class Backend:
     """The operations of a call site.
 
-    ``start(captured)`` gives a started span with the values of the site's captures in passing, None where nothing is
-    recorded, or an integer where nothing is recorded either, but that shall be made current. ``attach(what)`` makes it,
-    or what ``get()`` gave, current and returns the token for ``detach``. ``end(span)`` never raises.
-    ``add(span, attributes)`` adds clean attributes.
+    ``current`` is what a ContextVar is: ``get()``, ``set(what) -> token``, ``reset(token)``. ``start(captured, base,
+    drawn)`` gives a started span below ``base``, which ``current`` holds, with the values of the site's captures in
+    passing; None where nothing is recorded, or a float where nothing is recorded either, but that shall be made
+    current. Where ``current`` holds None, a number from ``lot`` may be ``drawn`` before: one below ``lot.unkept`` is
+    what ``start`` would give. ``end(span)`` never raises. ``add(span, attributes)`` adds clean attributes.
     """
 
+    current: Any
+    lot: Lot | None
     start: Callable[..., Any]
-    attach: Callable[[Any], Any]
-    detach: Callable[[Any], None]
-    get: Callable[[], Any]
     end: Callable[[Any], None]
     add: Callable[[Any, dict[str, Any]], None]
 
@@ -60,28 +61,35 @@ def _own(provider: Provider, site: Site, kind: trace.SpanKind, attributes: Mappi
 
     tracer = recorder.get_tracer("erni_run", __version__)
     start = tracer.starter(site.name, kind, attributes, site.in_passing)
-    return Backend(start, current.set, current.reset, current.get, Span.end, Span.add)
+    return Backend(current, recorder.lot, start, Span.end, Span.add)
 
 
 def _none() -> Backend:
     def nothing(*_: Any) -> None:
         return
 
-    return Backend(nothing, nothing, nothing, nothing, nothing, nothing)
+    return Backend(_Runtime(), None, nothing, nothing, nothing)
+
+
+class _Runtime:
+    """OpenTelemetry's runtime context, whosever it is."""
+
+    def __init__(self) -> None:
+        runtime = context._RUNTIME_CONTEXT  # context.detach would log what is no error here
+        self.get, self.reset, self._attach = runtime.get_current, runtime.detach, runtime.attach
+
+    def set(self, what: Any) -> Any:
+        return self._attach(what if isinstance(what, context.Context) else trace.set_span_in_context(what))
 
 
 def _stock(site: Site, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
     tracer = trace.get_tracer("erni_run", __version__)
-    runtime = context._RUNTIME_CONTEXT  # context.detach would log what is no error here
 
-    def start(captured: tuple[Any, ...] = ()) -> Any:
+    def start(captured: tuple[Any, ...], *_: Any) -> Any:
         given = {name: value for name, value in zip(site.in_passing, captured, strict=False) if value is not ...}
         span = aside(lambda: tracer.start_span(site.name, kind=kind, attributes={**attributes, **given}))
         span._erni_run_generation = process.generation
         return span
-
-    def attach(what: Any) -> Any:
-        return runtime.attach(what if isinstance(what, context.Context) else trace.set_span_in_context(what))
 
     def end(span: Any) -> None:
         if span._erni_run_generation == process.generation:  # else it was begun before a fork: it is the parent's
@@ -90,4 +98,4 @@ def _stock(site: Site, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> B
     def add(span: Any, more: dict[str, Any]) -> None:
         aside(span.set_attributes, more)
 
-    return Backend(start, attach, runtime.detach, runtime.get_current, end, add)
+    return Backend(_Runtime(), None, start, end, add)

@@ -77,6 +77,8 @@ class _Choice:
 
     def _last(self, hook: str, state: Any, result: Any, exit_: tuple[Any, ...]) -> Any:
         option, inner = state
+        if inner is None:
+            return result
         if not option.around.shape.takes_result:
             return option.around.hooks[hook](inner, result)
         start = sum(len(other.around.shape.exit) for other in self._options[: self._options.index(option)])

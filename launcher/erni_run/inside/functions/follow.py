@@ -25,17 +25,20 @@ _followed: set[weakref.ref[Any]] = set()
 
 
 class Following:
-    """The span of a call that has returned an awaitable: current while that runs, ended once."""
+    """The span of a call that has returned an awaitable, None if it has none: ended once. ``what`` is current while the
+    awaitable runs.
+    """
 
-    def __init__(self, probe: Probe, span: Any, exit_: tuple[Any, ...]) -> None:
+    def __init__(self, probe: Probe, span: Any, what: Any, exit_: tuple[Any, ...]) -> None:
         self._probe = probe
         self._span = span
+        self._what = what
         self._exit = exit_
         self._is_over = False
 
     def resume(self) -> Any:
-        """Make the span current; what is returned undoes that."""
-        return self._probe.attach(self._span)
+        """Make it current; what is returned undoes that."""
+        return self._probe.attach(self._what)
 
     def pause(self, token: Any) -> None:
         """Undo ``resume``."""

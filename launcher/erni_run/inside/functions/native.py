@@ -36,7 +36,7 @@ class _Replacement:
         except BaseException:
             _unseen(hooks["fail"], state)
             raise
-        return _unseen(hooks["leave"], state, result)
+        return result if state is None else _unseen(hooks["leave"], state, result)
 
 
 class _Hook(_local):

@@ -18,7 +18,7 @@ from erni_run.inside.functions.follow import NEVER_FOLLOWED, Following, follow, 
 from erni_run.inside.functions.outcome import describe_failure
 from erni_run.inside.imports import is_too_early
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, is_ours, is_the_applications, setters, setting, under_way
+from erni_run.inside.ourselves import aside, exchange, exchangers, is_ours, is_the_applications, under_way
 
 if TYPE_CHECKING:
     from erni_run.inside.functions.backend import Backend
@@ -45,12 +45,19 @@ class Site:
     in_passing: tuple[str, ...] = ()
 
 
+class _Nowhere:
+    """Stands for what is current before all that recording needs has been imported."""
+
+    def get(self) -> _Nowhere:
+        return self
+
+
 class Probe:
-    """The hooks of one call site. A state is ``None`` where there is no span to look after; a span is an integer where
-    all there is to do is to make it current.
+    """The hooks of one call site. A state is None where there is nothing to look after, the token alone where there is
+    no span but something that has been made current: a trace that is not kept.
     """
 
-    __slots__ = ("_add", "_at_entry", "_at_exit", "_attach", "_detach", "_end", "_get", "_site", "_start")
+    __slots__ = ("_add", "_at_entry", "_at_exit", "_current", "_end", "_lot", "_site", "_start")
 
     def __init__(self, site: Site) -> None:
         captures = site.captures
@@ -58,6 +65,7 @@ class Probe:
         self._at_entry = captures.at_entry if captures is not None else None
         self._at_exit = captures.at_exit if captures is not None else None
         self._start: Callable[..., Any] = self._start_first
+        self._current: Any = _Nowhere()
 
     def __reduce__(self) -> tuple[type[Probe], tuple[Site]]:
         """A function that is pickled by value takes its hooks along; over there they begin anew."""
@@ -78,18 +86,24 @@ class Probe:
     def enter(self, captured: tuple[Any, ...] = ()) -> Any:
         """Start a span, with what has been captured in passing, and make it current."""
         try:
-            if (under_way.work or under_way.settings) and is_ours():
+            if (under_way.work or under_way.is_exchanging) and is_ours():
                 return None
-            start = self._start  # CPython 3.11 calls a variable faster than what is in a slot
-            span = start(captured)
-            if span is None:
+            start, current, drawn = self._start, self._current, None  # in this order, see _take
+            base = current.get()
+            if base is None:  # the start of a span would come to the same, by two calls more
+                lot = self._lot
+                if lot.unkept and (drawn := lot.source.random()) < lot.unkept:
+                    if under_way.is_exchanging:
+                        return exchange(current.set, drawn)
+                    under_way.is_exchanging = True
+                    try:
+                        return current.set(drawn)
+                    finally:
+                        under_way.is_exchanging = False
+            elif type(base) is float:
                 return None
-            attach = self._attach
-            under_way.settings += setting  # as in attach, which would be one call more
-            try:
-                return span, attach(span)
-            finally:
-                under_way.settings -= setting
+            span = start(captured, base, drawn)
+            return None if span is None else self._made_current(span)
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
         except Exception as error:
@@ -99,7 +113,7 @@ class Probe:
         """The same for what has to look at parameters first."""
         try:
             span = None if is_ours() else self._start_for(entry)
-            return None if span is None else (span, self.attach(span))
+            return None if span is None else self._made_current(span)
         except RecursionError:  # as above
             return None
         except Exception as error:
@@ -107,32 +121,29 @@ class Probe:
 
     def leave(self, state: Any, result: Any = None) -> Any:
         """The call has returned ``result``; returns what the application gets."""
-        if state is None:
-            return result
-        span, token = state
-        detach, end = self._detach, self._end  # as above
-        under_way.settings += setting
-        try:
-            detach(token)
-        except (ValueError, RuntimeError):
-            pass
-        finally:
-            under_way.settings -= setting
         if result is not None and type(result) not in NEVER_FOLLOWED and is_followed(result):
-            return follow(result, Following(self, span, ()))
-        if type(span) is not int:
+            return self._follow(result, state, ())
+        span, token = state if type(state) is tuple else (None, state)
+        if under_way.is_exchanging:
+            self.detach(token)
+        else:
+            under_way.is_exchanging = True
+            try:
+                self._current.reset(token)
+            except (ValueError, RuntimeError):
+                pass
+            finally:
+                under_way.is_exchanging = False
+        if span is not None:
+            end = self._end  # CPython 3.11 calls a variable faster than what is in a slot
             end(span)
         return result
 
     def leave_with(self, state: Any, result: Any = None, *exit_: Any) -> Any:
         """The same where the result is captured."""
-        if state is None:
-            return result
-        span, token = state
-        self.detach(token)
         if is_followed(result):
-            return follow(result, Following(self, span, exit_))
-        self.end(span, None, result, exit_)
+            return self._follow(result, state, exit_)
+        self._close(state, None, result, exit_)
         return result
 
     def fail(self, state: Any) -> None:
@@ -140,9 +151,7 @@ class Probe:
         try:
             error = take_exception()
             if state is not None:
-                span, token = state
-                self.detach(token)
-                self.end(span, error)
+                self._close(state, error)
         except RecursionError:  # as above: the error that is on its way is the application's own
             return
 
@@ -151,8 +160,8 @@ class Probe:
     def begin(self, captured: tuple[Any, ...] = ()) -> Any:
         """Start a span, with what has been captured in passing, that is not current yet."""
         try:
-            span = None if is_ours() else self._start(captured)
-            return None if span is None else [span, span]
+            span = None if is_ours() else self._start(captured, self._current.get())
+            return None if span is None else [_only_a_span(span), span]
         except RecursionError:  # as above
             return None
         except Exception as error:
@@ -162,7 +171,7 @@ class Probe:
         """The same for what has to look at parameters first."""
         try:
             span = None if is_ours() else self._start_for(entry)
-            return None if span is None else [span, span]
+            return None if span is None else [_only_a_span(span), span]
         except RecursionError:  # as above
             return None
         except Exception as error:
@@ -175,7 +184,7 @@ class Probe:
     def pause(self, state: Any, token: Any) -> None:
         """The body has yielded or ended."""
         if token is not None:
-            state[1] = self._get()  # with what the body itself has made current and holds across its yield
+            state[1] = self._current.get()  # with what the body itself has made current and holds across its yield
             self.detach(token)
 
     def finish(self, state: Any, result: Any = None, *exit_: Any) -> None:
@@ -189,29 +198,38 @@ class Probe:
         if state is not None:
             self.end(state[0], error)
 
+    def _made_current(self, span: Any) -> Any:
+        """The state where ``span``, or the number of a trace that is not kept, has been made current."""
+        token = exchange(self._current.set, span)
+        return token if type(span) is float else (span, token)
+
+    def _close(self, state: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
+        span, token = state if type(state) is tuple else (None, state)
+        self.detach(token)
+        self.end(span, error, result, exit_)
+
+    def _follow(self, result: Any, state: Any, exit_: tuple[Any, ...]) -> Any:
+        span, token = state if type(state) is tuple else (None, state)
+        what = self._current.get() if span is None else span
+        self.detach(token)
+        return follow(result, Following(self, span, what, exit_))
+
     # for the hooks, and for what follows an awaitable
 
     def attach(self, what: Any) -> Any:
         """Make ``what``, a span or what was current within it, current. Returns a token."""
-        under_way.settings += setting
-        try:
-            return self._attach(what)
-        finally:
-            under_way.settings -= setting
+        return exchange(self._current.set, what)
 
     def detach(self, token: Any) -> None:
         """Undo an ``attach``, in silence if it was done in another context (PEP 567)."""
-        under_way.settings += setting
         try:
-            self._detach(token)
+            exchange(self._current.reset, token)
         except (ValueError, RuntimeError):
             return
-        finally:
-            under_way.settings -= setting
 
     def end(self, span: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
         """End ``span`` with what became of the call."""
-        if type(span) is int:
+        if span is None:
             return
         if error is not None:
             try:
@@ -241,14 +259,14 @@ class Probe:
             if not is_for(entry[0], only):
                 return None
             entry = entry[1:]
-        span = self._start()
+        span = self._start((), self._current.get())
         if self._at_entry is not None and _is_recording(span):
             attributes: dict[str, Any] = {}
             self._at_entry(attributes, *entry)
             self._add(span, attributes)
         return span
 
-    def _start_first(self, captured: tuple[Any, ...] = ()) -> Any:
+    def _start_first(self, captured: tuple[Any, ...], _: Any, drawn: float | None = None) -> Any:
         """The first span makes us import all that recording needs. A call that is too early for that has none."""
         global _has_begun  # noqa: PLW0603  # a process begins once
         had_begun = _has_begun
@@ -260,12 +278,14 @@ class Probe:
         except BaseException:
             _has_begun = had_begun
             raise
-        return self._start(captured)
+        return self._start(captured, self._current.get(), drawn)
 
     def _take(self, backend: Backend) -> None:
-        self._attach, self._detach, self._get = backend.attach, backend.detach, backend.get
-        self._end, self._add = backend.end, backend.add
-        self._start = backend.start
+        """In one step, as no other thread runs between two stores: one that has read the new ``_start`` will read the
+        new ``_current``.
+        """
+        self._lot, self._end, self._add = backend.lot, backend.end, backend.add
+        self._current, self._start = backend.current, backend.start
 
     def _swallow(self, what: str, error: Exception) -> None:
         if is_the_applications(error):
@@ -273,8 +293,13 @@ class Probe:
         say_once(f"{self._site.name}: a span could not be {what}: {describe(error)}")
 
 
-def _is_recording(span: Any) -> bool:
-    return span is not None and type(span) is not int and bool(span.is_recording())
+def _only_a_span(what: Any) -> Any:
+    return None if type(what) is float else what
+
+
+def _is_recording(what: Any) -> bool:
+    span = _only_a_span(what)
+    return span is not None and bool(span.is_recording())
 
 
 def _backend(site: Site) -> Backend:
@@ -283,4 +308,4 @@ def _backend(site: Site) -> Backend:
     return backend(site)
 
 
-setters.update(hook.__code__ for hook in (Probe.enter, Probe.leave, Probe.attach, Probe.detach))
+exchangers.update((Probe.enter.__code__, Probe.leave.__code__))

@@ -24,6 +24,8 @@ _FUNCTION = """
     except:
         HOOK_fail(LOCAL_state)
         raise
+    if LOCAL_state is None:
+        return LOCAL_result
     @leave
 """
 

@@ -8,47 +8,38 @@ from typing import Any
 import opentelemetry.context
 from opentelemetry.context.context import Context, _RuntimeContext
 
-from erni_run.inside.ourselves import setters, setting, under_way
+from erni_run.inside.ourselves import exchange
 from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.current import Current, current
+
+
+_NOTHING = Context()
 
 
 def get() -> Any:
     """What is current: a ``Context`` or a ``Current``."""
     value = current.get()
-    if type(value) is int:
+    if value is None:
+        return _NOTHING
+    if type(value) is float:
         value = unsampled.of(value)
-        _set(value)  # whoever asks again gets the same one, until what has set the number takes that back
+        exchange(current.set, value)  # whoever asks again gets the same one, until the number's own reset
     return value
-
-
-def _set(value: Any) -> Token[Any]:
-    under_way.settings += setting
-    try:
-        return current.set(value)
-    finally:
-        under_way.settings -= setting
 
 
 class _LazyContext(_RuntimeContext):
     """See ``opentelemetry.context``, whose functions call this."""
 
     def attach(self, context: Context) -> Token[Any]:
-        return _set(context)
+        attached: Token[Any] = exchange(current.set, context)
+        return attached
 
     def detach(self, token: Token[Any]) -> None:
-        under_way.settings += setting
-        try:
-            current.reset(token)
-        finally:
-            under_way.settings -= setting
+        exchange(current.reset, token)
 
     def get_current(self) -> Context:
         value = get()
         return value.as_context() if isinstance(value, Current) else value  # anything can have been attached
-
-
-setters.update({_set.__code__, _LazyContext.detach.__code__})
 
 
 def install() -> None:

@@ -14,9 +14,9 @@ from opentelemetry.trace.propagation import _SPAN_KEY
 
 SPAN_KEY = _SPAN_KEY
 
-current: ContextVar[Any] = ContextVar("erni_run.current", default=Context())  # noqa: B039  # a Context cannot be changed
-"""A ``Context``, or a ``Current`` that can make one, or an integer: the random part of the id of a trace that is not
-kept and that nobody has asked about. Whoever asks, see ``unsampled``.
+current: ContextVar[Any] = ContextVar("erni_run.current", default=None)
+"""A ``Context``, or a ``Current`` that can make one; None where nothing is; or a float, the number that was drawn for a
+trace that is not kept and that nobody has asked about. Whoever asks, see ``unsampled``.
 """
 
 

@@ -9,8 +9,20 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from erni_run.inside.forks import in_child
 
-_random = random.Random(os.urandom(32))  # noqa: S311  # ids are no secrets
-random_bits = _random.getrandbits
+source = random.Random(os.urandom(32))  # noqa: S311  # ids are no secrets
+random_bits = source.getrandbits
+
+
+class Lot:
+    """What is drawn for each trace that begins with nothing above it: ``unkept`` is the share of them that is not kept,
+    0.0 if it takes more than a number to decide on one.
+    """
+
+    __slots__ = ("source", "unkept")
+
+    def __init__(self) -> None:
+        self.source = source
+        self.unkept = 0.0
 
 
 class OwnIds(RandomIdGenerator):
@@ -25,4 +37,4 @@ class OwnIds(RandomIdGenerator):
         return random_bits(128) or 1
 
 
-in_child(lambda: _random.seed(os.urandom(32)))
+in_child(lambda: source.seed(os.urandom(32)))

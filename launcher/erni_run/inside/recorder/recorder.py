@@ -17,7 +17,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 from erni_run.inside.forks import in_child, process
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_the_applications
-from erni_run.inside.recorder.ids import OwnIds, random_bits
+from erni_run.inside.recorder.ids import Lot, OwnIds, random_bits
 from erni_run.inside.recorder.resource import identity
 from erni_run.inside.recorder.sampling import HeadSampler, Keeping
 from erni_run.inside.recorder.span import Span
@@ -61,6 +61,7 @@ class Recorder(TracerProvider):
         self.new_span_id = generator.generate_span_id if id_generator else partial(random_bits, 64)
         self.new_trace_id = self._generate_trace_id if id_generator else _own_trace_id
         self._has_own_ids = id_generator is None
+        self.lot = Lot()
         self._look_for_shortcut()
         self._scopes: dict[InstrumentationScope, Tracer] = {}
         in_child(self._begin_in_child)
@@ -104,12 +105,13 @@ class Recorder(TracerProvider):
 
     def _look_for_shortcut(self) -> None:
         """``is_watched``: somebody else sees each span that is started. ``plain_head``: what decides on a new trace, if
-        that takes nothing but a random id of ours.
+        that takes nothing but a number that is drawn for it; ``lot`` is where.
         """
         self.is_watched = bool(self.processors) or not self.has_own_sampler
         has_plain_ids = self._has_own_ids and self.remote_parent is None
         is_plain = has_plain_ids and not (self.is_watched or self.head.has_rules or self.keeping.is_wanted)
         self.plain_head = self.head if is_plain else None
+        self.lot.unkept = self.head.unkept if is_plain else 0.0
 
     def started(self, span: Span, context: Context | None) -> None:
         """Tell the processors."""

@@ -19,15 +19,15 @@ from opentelemetry.util.types import Attributes
 
 from erni_run.inside.notice import say_once
 from erni_run.inside.recorder.attributes import clean
+from erni_run.inside.recorder.drawn import RANDOM_BITS, share
 from erni_run.inside.recorder.span import Span
 from erni_run.inside.recorder.template import Template
 from erni_run.inside.recorder.trace import Trace
 from erni_run.inside.recorder.tracestate import randomness, with_threshold
 from erni_run.plan import SamplingPlan, SamplingRule
 
-_RANDOM_BITS = 56
-_NEVER = 1 << _RANDOM_BITS
-_DIGITS = _RANDOM_BITS // 4
+_NEVER = 1 << RANDOM_BITS
+_DIGITS = RANDOM_BITS // 4
 _PRECISION = 4  # hex digits of a threshold behind its leading f's, as the specification recommends
 _MOST_NAMES = 1000
 _MOST_HELD = 20_000
@@ -60,6 +60,7 @@ class HeadSampler(Sampler):
         self._ratio = _RATIOS.get(name, plan.ratio)
         self._threshold = Threshold(self._ratio)
         self.threshold, self.state = self._threshold.value, self._threshold.state  # where no rule has a say
+        self.unkept = share(self.threshold)
         self._rules = [(rule, Threshold(rule.ratio)) for rule in plan.rules]
         self._by_attribute = any(rule.attribute for rule in plan.rules)
         self._by_name: dict[str, Threshold] = {}

@@ -19,13 +19,14 @@ from opentelemetry.trace.span import DEFAULT_TRACE_STATE
 from erni_run.inside.forks import process
 from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.context import get as get_current
-from erni_run.inside.recorder.current import SPAN_KEY, Current, current, rest
+from erni_run.inside.recorder.current import SPAN_KEY, Current, rest
+from erni_run.inside.recorder.drawn import trace_id as drawn_id
 from erni_run.inside.recorder.ids import random_bits
 from erni_run.inside.recorder.span import Span
 from erni_run.inside.recorder.template import Template
 from erni_run.inside.recorder.trace import Trace, begin_trace
 from erni_run.inside.recorder.tracestate import with_threshold
-from erni_run.inside.recorder.unsampled import RANDOM_BITS, Unsampled
+from erni_run.inside.recorder.unsampled import Unsampled
 
 if TYPE_CHECKING:
     from erni_run.inside.recorder.recorder import Recorder
@@ -69,34 +70,32 @@ class Tracer(SdkTracer):
     def starter(  # noqa: C901  # the function within it
         self, name: str, kind: SpanKind, attributes: Mapping[str, Any], captures: tuple[str, ...] = ()
     ) -> Callable[..., Any]:
-        """A function ``start(captured)`` that starts a span of one call site below the current one, with the clean
-        values of ``captures`` beside the attributes of the site. It gives None where there is nothing to make current,
-        because nothing is recorded there already; for a trace that is not kept a number, which is made current as it
-        is.
+        """A function ``start(captured, base, drawn)`` that starts a span of one call site below ``base``, which is
+        what ``current`` holds, with the clean values of ``captures`` beside the attributes of the site. It gives None
+        where there is nothing to make current, because nothing is recorded there already; for a trace that is not kept
+        a number, which is made current as it is. ``drawn`` is the number of a new trace if it has been drawn.
         """
         template = Template(self, name, kind, attributes, captures)
         has_room = len(captures) <= template.room
-        recorder, begin, get, new_span_id = self.recorder, self.begin, current.get, self.recorder.new_span_id
+        recorder, begin, new_span_id = self.recorder, self.begin, self.recorder.new_span_id
+        draw = recorder.lot.source.random
 
-        def start(captured: tuple[Any, ...] = ()) -> Any:  # noqa: PLR0912  # a call takes as long as ten of these lines
-            base = get()
-            if base:
+        def start(captured: tuple[Any, ...], base: Any, drawn: float | None = None) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
+            if base is None:
+                parent = None
+            else:
                 kind = type(base)
                 if kind is Span or kind is Unsampled:
                     parent = base
-                elif kind is int:
+                elif kind is float:
                     return None
                 else:
                     parent = base.get(SPAN_KEY)
-            else:
-                parent = None
             if parent is None and (head := recorder.plain_head) is not None:
-                threshold = head.threshold
-                if threshold:
-                    randomness = random_bits(RANDOM_BITS)
-                    if randomness < threshold:
-                        return unsampled.of(randomness, rest(base)) if base else randomness or 1  # which is true
-                    trace_id = random_bits(128 - RANDOM_BITS) << RANDOM_BITS | randomness
+                if head.threshold:
+                    if drawn is None and (drawn := draw()) < head.unkept:
+                        return unsampled.of(drawn, rest(base)) if base else drawn
+                    trace_id = drawn_id(drawn, random_bits(75), head.threshold)
                 else:
                     trace_id = random_bits(128)
                 parent_id = 0
@@ -104,7 +103,7 @@ class Tracer(SdkTracer):
                 local = begin_trace(trace_id, 3, head.state, process.generation, span_id)
                 if recorder.settlement is not None:
                     recorder.settlement.began(local, name)
-                above = rest(base) if base else None
+                beside = rest(base) if base else None
             elif type(parent) is Span and not recorder.is_watched:
                 local = parent.trace
                 parent_id = parent.span_id
@@ -112,7 +111,7 @@ class Tracer(SdkTracer):
                 if local.generation != process.generation:
                     local = local.again(process.generation, span_id)
                 local.started += 1
-                above = parent.base if parent is base else rest(base)
+                beside = parent.base if parent is base else rest(base)
             else:
                 has_nothing = type(parent) is Unsampled and recorder.has_own_sampler
                 return None if has_nothing else _given(begin(template), captures, captured)
@@ -121,7 +120,7 @@ class Tracer(SdkTracer):
             span.template = template
             span.span_id = span_id
             span.parent_id = parent_id
-            span.base = above
+            span.base = beside
             span.captured = captured
             span.extra = None
             span._end_time = None
