@@ -86,15 +86,11 @@ class Probe:
     def enter(self, captured: tuple[Any, ...] = ()) -> Any:
         """Start a span, with what has been captured in passing, and make it current."""
         try:
-            if (under_way.work or under_way.is_exchanging) and is_ours():
-                return None
-            start, current, drawn = self._start, self._current, None  # in this order, see _take
+            current, drawn = self._current, None
             base = current.get()
-            if base is None:  # the start of a span would come to the same, by two calls more
+            if base is None:  # what the start of a span would come to, by one call less
                 lot = self._lot
-                if lot.unkept and (drawn := lot.source.random()) < lot.unkept:
-                    if under_way.is_exchanging:
-                        return exchange(current.set, drawn)
+                if lot.unkept and (drawn := lot.random()) < lot.unkept and not under_way.is_exchanging:
                     under_way.is_exchanging = True
                     try:
                         return current.set(drawn)
@@ -102,8 +98,21 @@ class Probe:
                         under_way.is_exchanging = False
             elif type(base) is float:
                 return None
-            span = start(captured, base, drawn)
-            return None if span is None else self._made_current(span)
+            if (under_way.work or under_way.is_exchanging) and is_ours():
+                return None
+            what = self._start(captured, base, drawn)
+            if what is None:
+                return None
+            current = self._current
+            if under_way.is_exchanging:
+                token = exchange(current.set, what)
+            else:
+                under_way.is_exchanging = True
+                try:
+                    token = current.set(what)
+                finally:
+                    under_way.is_exchanging = False
+            return token if type(what) is float else (what, token)
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
         except Exception as error:
@@ -123,13 +132,15 @@ class Probe:
         """The call has returned ``result``; returns what the application gets."""
         if result is not None and type(result) not in NEVER_FOLLOWED and is_followed(result):
             return self._follow(result, state, ())
-        span, token = state if type(state) is tuple else (None, state)
+        span = None
+        if type(state) is tuple:
+            span, state = state
         if under_way.is_exchanging:
-            self.detach(token)
+            self.detach(state)
         else:
             under_way.is_exchanging = True
             try:
-                self._current.reset(token)
+                self._current.reset(state)
             except (ValueError, RuntimeError):
                 pass
             finally:

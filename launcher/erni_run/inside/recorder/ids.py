@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _random
 import os
 import random
 
@@ -9,20 +10,24 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from erni_run.inside.forks import in_child
 
-source = random.Random(os.urandom(32))  # noqa: S311  # ids are no secrets
-random_bits = source.getrandbits
+_source = random.Random(os.urandom(32))  # noqa: S311  # ids are no secrets
+random_bits = _source.getrandbits
 
 
-class Lot:
-    """What is drawn for each trace that begins with nothing above it: ``unkept`` is the share of them that is not kept,
-    0.0 if it takes more than a number to decide on one.
+class Lot(_random.Random):  # random.Random has variables, which CPython 3.11 looks through for each call
+    """Draws a number, ``random()``, for each trace that begins with nothing above it; ``unkept`` is the share of them
+    that is not kept, 0.0 if it takes more than a number to decide on one.
     """
 
-    __slots__ = ("source", "unkept")
+    __slots__ = ("unkept",)
 
     def __init__(self) -> None:
-        self.source = source
         self.unkept = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Draw other numbers than the parent of a forked child."""
+        self.seed(int.from_bytes(os.urandom(32), "big"))
 
 
 class OwnIds(RandomIdGenerator):
@@ -37,4 +42,4 @@ class OwnIds(RandomIdGenerator):
         return random_bits(128) or 1
 
 
-in_child(lambda: source.seed(os.urandom(32)))
+in_child(lambda: _source.seed(os.urandom(32)))

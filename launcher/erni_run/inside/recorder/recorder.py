@@ -156,6 +156,7 @@ class Recorder(TracerProvider):
     def _begin_in_child(self) -> None:
         self._resource = self._resource.merge(Resource(identity()))
         self.keeping.begin()
+        self.lot.begin()
 
     def _handle_fork(self) -> None:
         """The SDK's own runs resource detectors in a pool of threads here, which waits for ever if the application has

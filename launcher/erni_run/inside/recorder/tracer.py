@@ -78,7 +78,7 @@ class Tracer(SdkTracer):
         template = Template(self, name, kind, attributes, captures)
         has_room = len(captures) <= template.room
         recorder, begin, new_span_id = self.recorder, self.begin, self.recorder.new_span_id
-        draw = recorder.lot.source.random
+        draw = recorder.lot.random
 
         def start(captured: tuple[Any, ...], base: Any, drawn: float | None = None) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
             if base is None:
@@ -93,7 +93,9 @@ class Tracer(SdkTracer):
                     parent = base.get(SPAN_KEY)
             if parent is None and (head := recorder.plain_head) is not None:
                 if head.threshold:
-                    if drawn is None and (drawn := draw()) < head.unkept:
+                    if drawn is None:
+                        drawn = draw()
+                    if drawn < head.unkept:
                         return unsampled.of(drawn, rest(base)) if base else drawn
                     trace_id = drawn_id(drawn, random_bits(75), head.threshold)
                 else:
