@@ -553,7 +553,7 @@ class Run:
         parent = trace.get_current_span().get_span_context()
         is_below_unsampled = parent.is_valid and not parent.is_remote and not parent.trace_flags.sampled
         if isinstance(self.provider, Recorder):
-            span = self.tracer.starter(name, kind, attributes)((), current.get())
+            span = self.tracer.starter(name, kind, attributes)(..., current.get())
         else:
             span = self.tracer.start_span(name, kind=kind, attributes=attributes)
         if span is None or (self.unsampled_share_ids and is_below_unsampled):

@@ -150,7 +150,7 @@ def test_chain_of_spans_that_start_each_other_holds_only_the_last(way: str) -> N
 
     def link(number: int) -> contextvars.Context:
         """A call in the context of the last; gives the context of the next."""
-        span = shop.span() if way == "api" or (way == "both" and number % 2) else start((), current.get())
+        span = shop.span() if way == "api" or (way == "both" and number % 2) else start(..., current.get())
         if way == "call site" or (way == "both" and number % 3):
             current.set(span)
         else:
@@ -177,7 +177,7 @@ def test_span_that_is_over_needs_no_collector_of_cycles() -> None:
 
     def work() -> None:
         for _ in range(10):
-            span = start((), current.get())
+            span = start(..., current.get())
             token = current.set(span)
             with shop.tracer.start_as_current_span("b") as inner:
                 assert opentelemetry.context.get_current() is opentelemetry.context.get_current()
@@ -208,7 +208,7 @@ def test_call_site_keeps_the_baggage_and_gives_the_context_back(ratio: float, be
             opentelemetry.context.attach(set_span_in_context(shop.span()))
         before = opentelemetry.context.get_current()
         for _ in range(2):  # the second below the first
-            span = start((), current.get())
+            span = start(..., current.get())
             if span is not None:
                 current.set(span)
                 assert trace.get_current_span() is span

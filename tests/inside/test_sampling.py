@@ -68,7 +68,7 @@ class Shop:
 
     def call(self, name: str = "site", attributes: Any = ()) -> Any:
         """The span of a traced function's call."""
-        span = self.tracer.starter(name, SpanKind.INTERNAL, dict(attributes))((), current.get())
+        span = self.tracer.starter(name, SpanKind.INTERNAL, dict(attributes))(..., current.get())
         return unsampled.of(span) if type(span) is float else span
 
     def start(self, name: str = "a", above: Any = None, **options: Any) -> Any:
@@ -455,7 +455,7 @@ def report(where):
 recorder._resource = recorder._resource.merge(Resource({"process.pid": os.getpid(), "service.instance.id": "parent"}))
 root = tracer.start_span("root")
 context.attach(set_span_in_context(root))
-site = start((), current.get())
+site = start(..., current.get())
 if site is not None:
     current.set(site)
 tracer.start_span("before").end()
@@ -465,7 +465,7 @@ where = "parent" if pid else "child"
 with tracer.start_as_current_span("after") as after:
     if not pid:
         after.set_status(StatusCode.ERROR)
-    inner = start((), current.get())
+    inner = start(..., current.get())
     if inner is not None:
         inner.end()
 if site is not None:

@@ -58,12 +58,13 @@ def encode(span: Span) -> bytes:
     if span.values is not None:
         attributes = _attributes(b"\x4a", list(span.values.items()))
     else:
-        names = template.captures
-        number = 0
-        for value in span.captured:
-            if value is not ...:
-                attributes += _attribute(b"\x4a", names[number], value)
-            number += 1  # noqa: SIM113  # enumerate and zip take longer than all of this
+        captured = span.captured
+        if captured is ...:
+            pass
+        elif len(template.captures) == 1:
+            attributes += _attribute(b"\x4a", template.captures[0], captured)
+        else:
+            attributes += _attributes(b"\x4a", span.captures().items())
         if span.extra:
             attributes += _attributes(b"\x4a", span.extra.items())
     times = _times(span._start_time, 0x41, span._end_time or 0)

@@ -12,6 +12,7 @@ from erni_run.inside.forks import process
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_the_applications
 from erni_run.inside.recorder.provider import Provider
+from erni_run.inside.recorder.template import by_name
 from erni_run.version import __version__
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class _Runtime:
 def _stock(site: Site, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
     tracer = trace.get_tracer("erni_run", __version__)
 
-    def start(captured: tuple[Any, ...], *_: Any) -> Any:
-        given = {name: value for name, value in zip(site.in_passing, captured, strict=False) if value is not ...}
+    def start(captured: Any, *_: Any) -> Any:
+        given = by_name(site.in_passing, captured)
         span = aside(lambda: tracer.start_span(site.name, kind=kind, attributes={**attributes, **given}))
         span._erni_run_generation = process.generation
         return span

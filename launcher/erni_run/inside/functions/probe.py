@@ -31,7 +31,8 @@ class Site:
     """One call site: what is the same for every span of it.
 
     ``only`` restricts an inherited method to that class; its receiver is then the first of the parameters at entry.
-    ``in_passing`` names the attributes whose values the first hook is given instead of parameters.
+    ``in_passing`` names the attributes whose values the first hook is given instead of parameters: that of one, or a
+    tuple of those of several.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Probe:
 
     # functions and coroutines: state = (span, token)
 
-    def enter(self, captured: tuple[Any, ...] = ()) -> Any:
+    def enter(self, captured: Any = ...) -> Any:
         """Start a span, with what has been captured in passing, and make it current."""
         try:
             current, drawn = self._current, None
@@ -168,7 +169,7 @@ class Probe:
 
     # generators: state = [span, what to make current while the body runs]
 
-    def begin(self, captured: tuple[Any, ...] = ()) -> Any:
+    def begin(self, captured: Any = ...) -> Any:
         """Start a span, with what has been captured in passing, that is not current yet."""
         try:
             span = None if is_ours() else self._start(captured, self._current.get())
@@ -270,14 +271,14 @@ class Probe:
             if not is_for(entry[0], only):
                 return None
             entry = entry[1:]
-        span = self._start((), self._current.get())
+        span = self._start(..., self._current.get())
         if self._at_entry is not None and _is_recording(span):
             attributes: dict[str, Any] = {}
             self._at_entry(attributes, *entry)
             self._add(span, attributes)
         return span
 
-    def _start_first(self, captured: tuple[Any, ...], _: Any, drawn: float | None = None) -> Any:
+    def _start_first(self, captured: Any, _: Any, drawn: float | None = None) -> Any:
         """The first span makes us import all that recording needs. A call that is too early for that has none."""
         global _has_begun  # noqa: PLW0603  # a process begins once
         had_begun = _has_begun

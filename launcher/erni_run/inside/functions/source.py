@@ -112,7 +112,7 @@ class Shape:
     """How a trampoline is written, beyond what the function itself decides.
 
     ``entry`` and ``exit`` name the parameters that the first and the last hook receive. ``in_passing``: instead of them
-    the first hook receives a tuple, for each attribute named there the value of a parameter; what is no number, and no
+    the first hook receives the value of one parameter, or a tuple of the values of several; what is no number, and no
     string of at most ``longest`` characters, is what the hook "clean" makes of it. ``takes_result``: the last hook
     receives what the call returns, before ``exit``. ``in_context``: a generator has the hooks of a function, around its
     whole life. ``is_current``: a generator's hooks follow every step of it. ``is_portable``: the original function is
@@ -215,7 +215,8 @@ def _entry(shape: Shape) -> str:
     """The arguments of the first hook."""
     if not shape.in_passing:
         return ", ".join(shape.entry)
-    return f"({''.join(f'{_value(name, of, shape.longest)}, ' for name, of in shape.in_passing)})"
+    values = [_value(name, of, shape.longest) for name, of in shape.in_passing]
+    return values[0] if len(values) == 1 else f"({', '.join(values)})"
 
 
 def _value(attribute: str, parameter: str, longest: int) -> str:

@@ -23,7 +23,7 @@ from erni_run.inside.notice import describe
 from erni_run.inside.recorder.attributes import put, put_all
 from erni_run.inside.recorder.current import Current
 from erni_run.inside.recorder.stacktrace import stack_trace
-from erni_run.inside.recorder.template import Template
+from erni_run.inside.recorder.template import Template, by_name
 from erni_run.inside.recorder.trace import Trace
 
 _UNSET = Status(StatusCode.UNSET)
@@ -45,8 +45,8 @@ class Span(Current, SdkSpan):
     """See ``opentelemetry.trace.Span``.
 
     ``parent_id`` is 0 without a parent; ``remote`` is the parent's context where the parent is not one of our spans.
-    ``captured`` are the values of the template's captures, where ``...`` stands for none, ``extra`` are attributes with
-    other names; once ``values`` is set, it holds all.
+    ``captured`` is what ``by_name`` takes for the template's captures, ``extra`` are attributes with other names; once
+    ``values`` is set, it holds all.
     """
 
     __slots__ = (
@@ -59,7 +59,7 @@ class Span(Current, SdkSpan):
     span_id: int
     parent_id: int
     base: Context | None
-    captured: tuple[Any, ...]
+    captured: Any
     extra: dict[str, Any] | None
     _start_time: int
     _end_time: int | None
@@ -180,10 +180,14 @@ class Span(Current, SdkSpan):
                 rare = self._rarely()
                 rare.dropped_attributes += dropped
 
+    def captures(self) -> dict[str, Any]:
+        """What its call site has captured in passing."""
+        return by_name(self.template.captures, self.captured)
+
     def add(self, attributes: dict[str, Any]) -> None:
         """Add ``attributes``, which are clean, whose names the template has not and which are the span's to keep."""
         extra = {**(self.extra or {}), **attributes}
-        if self.values is None and len(extra) + len(self.captured) <= self.template.room:
+        if self.values is None and len(extra) + len(self.template.captures) <= self.template.room:
             self.extra = extra
         else:
             self.set_attributes(attributes)
@@ -272,9 +276,7 @@ class Span(Current, SdkSpan):
         return values if values is not None else self.__dict__.setdefault("values", self._merged())  # atomic
 
     def _merged(self) -> dict[str, Any]:
-        pairs = zip(self.template.captures, self.captured, strict=False)  # what is no call site's has none
-        captured = {name: value for name, value in pairs if value is not ...}
-        return {**self.template.attributes, **captured, **(self.extra or {})}
+        return {**self.template.attributes, **self.captures(), **(self.extra or {})}
 
     def _rarely(self) -> _Rare:
         rare = self.rare

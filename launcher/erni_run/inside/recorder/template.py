@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from builtins import len, zip  # noqa: A004  # what an application puts in its place is not ours to call
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,14 @@ from erni_run.inside.recorder.attributes import put_all
 
 if TYPE_CHECKING:
     from erni_run.inside.recorder.tracer import Tracer
+
+
+def by_name(captures: tuple[str, ...], captured: Any) -> dict[str, Any]:
+    """The attributes that a call site has captured in passing: ``captured`` is the value of its one capture, or a tuple
+    of the values of several; ``...`` stands for none.
+    """
+    values = (captured,) if len(captures) == 1 else captured
+    return {} if values is ... else {name: value for name, value in zip(captures, values) if value is not ...}  # noqa: B905  # as many
 
 
 class Template:

@@ -23,7 +23,7 @@ from erni_run.inside.recorder.current import SPAN_KEY, Current, rest
 from erni_run.inside.recorder.drawn import trace_id as drawn_id
 from erni_run.inside.recorder.ids import random_bits
 from erni_run.inside.recorder.span import Span
-from erni_run.inside.recorder.template import Template
+from erni_run.inside.recorder.template import Template, by_name
 from erni_run.inside.recorder.trace import Trace, begin_trace
 from erni_run.inside.recorder.tracestate import with_threshold
 from erni_run.inside.recorder.unsampled import Unsampled
@@ -80,7 +80,7 @@ class Tracer(SdkTracer):
         recorder, begin, new_span_id = self.recorder, self.begin, self.recorder.new_span_id
         draw = recorder.lot.random
 
-        def start(captured: tuple[Any, ...], base: Any, drawn: float | None = None) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
+        def start(captured: Any, base: Any, drawn: float | None = None) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
             if base is None:
                 parent = None
             else:
@@ -240,11 +240,11 @@ class Tracer(SdkTracer):
         return template
 
 
-def _given(span: Any, captures: tuple[str, ...], captured: tuple[Any, ...]) -> Any:
+def _given(span: Any, captures: tuple[str, ...], captured: Any) -> Any:
     """``span`` with what has been captured, however much of it its limits leave."""
-    if captured and type(span) is Span:
-        span.captured = ()
-        span.add({name: value for name, value in zip(captures, captured, strict=True) if value is not ...})
+    if captured is not ... and type(span) is Span:
+        span.captured = ...
+        span.add(by_name(captures, captured))
     return span
 
 
@@ -257,7 +257,7 @@ def _new(template: Template, local: Trace, parent_id: int, span_id: int) -> Any:
     span.template = template
     span.span_id = span_id
     span.parent_id = parent_id
-    span.captured = ()
+    span.captured = ...
     span.extra = None
     span._name = template.name
     span._end_time = None
