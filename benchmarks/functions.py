@@ -2,8 +2,8 @@
 process, beside the decorators of the SDK and of other tools that are installed.
 
 CPU time is that of the measuring thread. The kinds alternate within each round, which is short, so that a machine whose
-speed changes does so for what is compared; the figure is the median of the rounds' differences. Spans are recorded and, here, not delivered: what delivery
-costs is in delivery.py.
+speed changes does so for what is compared; the figure is the median of the rounds' differences. Spans are
+recorded and, here, not delivered: what delivery costs is in delivery.py.
 
     python -m benchmarks.functions [ROUNDS]
 """

@@ -130,7 +130,8 @@ def test_call_site_with_captured_values_is_as_a_span_with_all_values_set(
     captured = {name: value for name, value in captured.items() if name not in common}
     limits = SpanLimits(max_span_attributes=most, max_span_attribute_length=longest)
     tracer = Recorder(Resource({}), span_limits=limits).get_tracer("shop")
-    lean, full = tracer.starter("a", SpanKind.CLIENT, common)(..., None), tracer.start_span("a", None, SpanKind.CLIENT, common)
+    lean = tracer.starter("a", SpanKind.CLIENT, common)(..., None)
+    full = tracer.start_span("a", None, SpanKind.CLIENT, common)
     parts = [{name: captured[name]} for name in captured] if in_two else [captured]
     for part in parts:
         Span.add(lean, part)

@@ -5,7 +5,6 @@ import contextvars
 import os
 import sys
 import threading
-from collections.abc import Callable
 
 import opentelemetry.context
 import pytest

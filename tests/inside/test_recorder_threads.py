@@ -9,14 +9,19 @@ from __future__ import annotations
 import contextvars
 import gc
 import sys
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import opentelemetry.context
 import pytest
+from erni_run.inside.functions import probe
+from erni_run.inside.functions.backend import Backend
+from erni_run.inside.functions.probe import Probe, Site
 from erni_run.inside.recorder.current import SPAN_KEY, current
 from erni_run.inside.recorder.recorder import Recorder
+from erni_run.inside.recorder.span import Span
 from erni_run.inside.recorder.tracer import Tracer
 from erni_run.plan import SamplingPlan
 from opentelemetry import baggage, trace
@@ -133,6 +138,36 @@ def test_what_is_dropped_is_counted_whoever_drops_it() -> None:
             assert [sum(both) for both in zip(kept, dropped, strict=True)] == [6, 6, 6]
 
         return lambda: work("abc"), lambda: work("def"), check
+
+    everywhere(prepare)
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.0])
+def test_first_calls_of_two_threads_are_traced_alike(ratio: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare() -> Prepared:
+        shop = Shop(sampling=SamplingPlan(ratio=ratio))
+        start = shop.tracer.starter("a", SpanKind.INTERNAL, {})
+        backend = Backend(current, shop.recorder.lot, start, Span.end, Span.add)
+        monkeypatch.setattr(probe, "_backend", lambda _: backend)
+        site = Probe(Site("a"))
+        seen = []
+
+        def call() -> None:
+            state = site.enter()
+            seen.append(type(current.get()))
+            site.leave(state)
+            assert current.get() is None
+
+        def other() -> None:
+            thread = threading.Thread(target=call)
+            thread.start()
+            thread.join()
+
+        def check() -> None:
+            assert seen == [Span if ratio else float] * 2
+            assert len(shop.delivered) == 2 * ratio
+
+        return call, other, check
 
     everywhere(prepare)
 

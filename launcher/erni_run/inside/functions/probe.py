@@ -90,7 +90,7 @@ class Probe:
             current, drawn = self._current, None
             base = current.get()
             if base is None:  # what the start of a span would come to, by one call less
-                lot = self._lot
+                lot: Any = self._lot
                 if lot.unkept and (drawn := lot.random()) < lot.unkept and not under_way.is_exchanging:
                     under_way.is_exchanging = True
                     try:
@@ -101,7 +101,10 @@ class Probe:
                 return None
             if (under_way.work or under_way.is_exchanging) and is_ours():
                 return None
-            what = self._start(captured, base, drawn)
+            start = self._start
+            if base is current:  # nowhere, which another thread may have changed since
+                base = self._current.get()
+            what = start(captured, base, drawn)
             if what is None:
                 return None
             current = self._current
@@ -293,7 +296,7 @@ class Probe:
         return self._start(captured, self._current.get(), drawn)
 
     def _take(self, backend: Backend) -> None:
-        """In one step, as no other thread runs between two stores: one that has read the new ``_start`` will read the
+        """In one step, as no other thread runs between two stores: whoever has read the new ``_start`` will read the
         new ``_current``.
         """
         self._lot, self._end, self._add = backend.lot, backend.end, backend.add

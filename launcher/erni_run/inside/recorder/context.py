@@ -12,7 +12,6 @@ from erni_run.inside.ourselves import exchange
 from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.current import Current, current
 
-
 _NOTHING = Context()
 
 

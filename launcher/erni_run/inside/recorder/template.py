@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from builtins import len, zip  # noqa: A004  # what an application puts in its place is not ours to call
+from builtins import len, zip  # noqa: A004, UP029  # what an application puts in its place is not ours to call
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 

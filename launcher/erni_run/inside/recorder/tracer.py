@@ -81,9 +81,8 @@ class Tracer(SdkTracer):
         draw = recorder.lot.random
 
         def start(captured: Any, base: Any, drawn: float | None = None) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
-            if base is None:
-                parent = None
-            else:
+            parent: Any = None
+            if base is not None:
                 kind = type(base)
                 if kind is Span or kind is Unsampled:
                     parent = base
