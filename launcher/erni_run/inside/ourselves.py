@@ -34,16 +34,16 @@ thread = _Thread()
 
 class UnderWay:
     """What of ours is under way, over all threads: ``work``, pieces of it; ``is_exchanging``, whether one of them is in
-    the middle of an ``exchange``.
+    the middle of an ``exchange``, and ``beside``, how many are besides.
 
     To add and to subtract is atomic, and so is to look and to store: CPython lets other threads and signals in at calls
     and backward jumps alone.
     """
 
-    __slots__ = ("is_exchanging", "work")
+    __slots__ = ("beside", "is_exchanging", "work")
 
     def __init__(self) -> None:
-        self.work = 0
+        self.work = self.beside = 0
         self.is_exchanging = False
 
 
@@ -69,7 +69,7 @@ def _is_exchanging(frame: FrameType | None) -> bool:
 
 def _in_child() -> None:
     """What other threads had under way is the parent's."""
-    under_way.work = int(thread.at_work)
+    under_way.work, under_way.beside = int(thread.at_work), 0
     under_way.is_exchanging = _is_exchanging(sys._getframe())
 
 
@@ -97,7 +97,11 @@ def exchange(operation: Callable[[Any], Any], what: Any) -> Any:
     not survive being called again by what a finalizer calls: nothing is traced that is called from there.
     """
     if under_way.is_exchanging:  # another thread, which may take its mark away before this one is through
-        return aside(operation, what)
+        under_way.beside += 1
+        try:
+            return aside(operation, what)
+        finally:
+            under_way.beside -= 1
     under_way.is_exchanging = True
     try:
         return operation(what)

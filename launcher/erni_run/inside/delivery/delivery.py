@@ -85,10 +85,7 @@ class Delivery:
             encoded = encode(span)
             while not self._courier.intake.take(common, encoded):
                 continue  # another thread has just ended what was, and begun anew
-        except BaseException as error:
-            if not isinstance(error, Exception) or ourselves.is_a_signal_handlers(error):
-                self.on_end(span)  # rather twice than not at all
-                raise
+        except Exception as error:
             if ourselves.is_the_applications(error):
                 raise
             self._courier.intake.refuse("not encodable")

@@ -63,8 +63,8 @@ class _Choice:
     def finish(self, state: Any, result: Any = None, *exit_: Any) -> None:
         self._last("finish", state, result, exit_)
 
-    def abort(self, state: Any) -> None:
-        self._hand_on("abort", state)
+    def abort(self, state: Any, *token: Any) -> None:
+        self._hand_on("abort", state, *token)
 
     def _start(self, hook: str, receiver: Any, entry: tuple[Any, ...]) -> Any:
         start = 0

@@ -65,7 +65,6 @@ class Probe:
         self._site = site
         self._at_entry = captures.at_entry if captures is not None else None
         self._at_exit = captures.at_exit if captures is not None else None
-        self._start: Callable[..., Any] = self._start_first
         self._current: Any = _Nowhere()
 
     def __reduce__(self) -> tuple[type[Probe], tuple[Site]]:
@@ -84,43 +83,52 @@ class Probe:
 
     # functions and coroutines: state = (span, token)
 
-    def enter(self, captured: Any = ...) -> Any:
+    def enter(self, captured: Any = ...) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
         """Start a span, with what has been captured in passing, and make it current."""
         try:
             current, drawn = self._current, None
             base = current.get()
             if base is None:  # what the start of a span would come to, by one call less
                 lot: Any = self._lot
-                if lot.unkept and (drawn := lot.random()) < lot.unkept and not under_way.is_exchanging:
-                    under_way.is_exchanging = True
+                way = under_way
+                if lot.unkept and (drawn := lot.random()) < lot.unkept and not (way.is_exchanging or way.beside):
+                    way.is_exchanging = True
                     try:
                         return current.set(drawn)
+                    except BaseException:  # a signal handler's
+                        self._put_back(base)
+                        raise
                     finally:
-                        under_way.is_exchanging = False
+                        way.is_exchanging = False
             elif type(base) is float:
                 return None
             if (under_way.work or under_way.is_exchanging) and is_ours():
                 return None
-            start = self._start
-            if base is current:  # nowhere, which another thread may have changed since
-                base = self._current.get()
+            if base is current:  # nowhere
+                if not self._is_ready():
+                    return None
+                current = self._current
+                base = current.get()
+            start = self._start  # CPython 3.11 calls a variable faster than what is in a slot
             what = start(captured, base, drawn)
             if what is None:
                 return None
-            current = self._current
             if under_way.is_exchanging:
-                token = exchange(current.set, what)
-            else:
-                under_way.is_exchanging = True
-                try:
-                    token = current.set(what)
-                finally:
-                    under_way.is_exchanging = False
+                return self._made_current(what)
+            under_way.is_exchanging = True
+            try:
+                token = current.set(what)
+            except BaseException as error:  # as above
+                self._put_back(base)
+                self.end(_only_a_span(what), error)
+                raise
+            finally:
+                under_way.is_exchanging = False
             return token if type(what) is float else (what, token)
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
-        except Exception as error:
-            return self._swallow("started", error)
+        except Exception as problem:
+            return self._swallow("started", problem)
 
     def enter_for(self, *entry: Any) -> Any:
         """The same for what has to look at parameters first."""
@@ -150,7 +158,7 @@ class Probe:
             finally:
                 under_way.is_exchanging = False
         if span is not None:
-            end = self._end  # CPython 3.11 calls a variable faster than what is in a slot
+            end = self._end  # as above
             end(span)
         return result
 
@@ -175,8 +183,8 @@ class Probe:
     def begin(self, captured: Any = ...) -> Any:
         """Start a span, with what has been captured in passing, that is not current yet."""
         try:
-            span = None if is_ours() else self._start(captured, self._current.get())
-            return None if span is None else [_only_a_span(span), span]
+            span = None if is_ours() or not self._is_ready() else self._start(captured, self._current.get())
+            return None if span is None else [None if type(span) is float else span, span]
         except RecursionError:  # as above
             return None
         except Exception as error:
@@ -186,7 +194,7 @@ class Probe:
         """The same for what has to look at parameters first."""
         try:
             span = None if is_ours() else self._start_for(entry)
-            return None if span is None else [_only_a_span(span), span]
+            return None if span is None else [None if type(span) is float else span, span]
         except RecursionError:  # as above
             return None
         except Exception as error:
@@ -207,21 +215,36 @@ class Probe:
         if state is not None:
             self.end(state[0], None, result, exit_)
 
-    def abort(self, state: Any) -> None:
-        """The body has raised what is in ``sys.exc_info()``."""
+    def abort(self, state: Any, token: Any = None) -> None:
+        """The body has raised what is in ``sys.exc_info()``; a signal's handler may have instead of ``pause``."""
         error = take_exception()
         if state is not None:
-            self.end(state[0], error)
+            try:
+                if token is not None:
+                    self.detach(token)
+            finally:
+                self.end(state[0], error)
 
     def _made_current(self, span: Any) -> Any:
         """The state where ``span``, or the number of a trace that is not kept, has been made current."""
-        token = exchange(self._current.set, span)
+        try:
+            token = self.attach(span)
+        except BaseException as error:  # as above
+            self.end(_only_a_span(span), error)
+            raise
         return token if type(span) is float else (span, token)
+
+    def _put_back(self, base: Any) -> None:
+        """Let ``base`` be current again, where a signal handler has raised as something else was made current."""
+        if self._current.get() is not base:
+            exchange(self._current.set, base)
 
     def _close(self, state: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
         span, token = state if type(state) is tuple else (None, state)
-        self.detach(token)
-        self.end(span, error, result, exit_)
+        try:
+            self.detach(token)
+        finally:
+            self.end(span, error, result, exit_)
 
     def _follow(self, result: Any, state: Any, exit_: tuple[Any, ...]) -> Any:
         span, token = state if type(state) is tuple else (None, state)
@@ -233,7 +256,12 @@ class Probe:
 
     def attach(self, what: Any) -> Any:
         """Make ``what``, a span or what was current within it, current. Returns a token."""
-        return exchange(self._current.set, what)
+        base = self._current.get()
+        try:
+            return exchange(self._current.set, what)
+        except BaseException:  # as above
+            self._put_back(base)
+            raise
 
     def detach(self, token: Any) -> None:
         """Undo an ``attach``, in silence if it was done in another context (PEP 567)."""
@@ -246,26 +274,23 @@ class Probe:
         """End ``span`` with what became of the call."""
         if span is None:
             return
-        if error is not None:
-            try:
+        try:
+            if error is not None:
                 aside(describe_failure, self._site, span, error)
-            except RecursionError:  # as above: there is no room for more than the end of the span
-                pass
-            except Exception as problem:  # the exception's own __str__ may raise: whatever it is, the span ends
-                self._swallow("described", problem)
-        elif self._at_exit is not None:
-            self._describe_result(span, result, exit_)
-        self._end(span)
+            else:
+                self._describe_result(span, result, exit_)
+        except RecursionError:  # as above: there is no room for more than the end of the span
+            pass
+        except Exception as problem:  # the exception's own __str__ may raise
+            self._swallow("described", problem)
+        finally:  # whatever it is, the span ends
+            self._end(span)
 
     def _describe_result(self, span: Any, result: Any, exit_: tuple[Any, ...]) -> None:
-        if self._at_exit is None or not span.is_recording():
-            return
-        attributes: dict[str, Any] = {}
-        try:
+        if self._at_exit is not None and span.is_recording():
+            attributes: dict[str, Any] = {}
             self._at_exit(attributes, result, *exit_)
             self._add(span, attributes)
-        except Exception as error:
-            self._swallow("described", error)
 
     def _start_for(self, entry: tuple[Any, ...]) -> Any:
         """A span with what the parameters say; None if the method was called for another class."""
@@ -274,6 +299,8 @@ class Probe:
             if not is_for(entry[0], only):
                 return None
             entry = entry[1:]
+        if not self._is_ready():
+            return None
         span = self._start(..., self._current.get())
         if self._at_entry is not None and _is_recording(span):
             attributes: dict[str, Any] = {}
@@ -281,26 +308,25 @@ class Probe:
             self._add(span, attributes)
         return span
 
-    def _start_first(self, captured: Any, _: Any, drawn: float | None = None) -> Any:
-        """The first span makes us import all that recording needs. A call that is too early for that has none."""
+    def _is_ready(self) -> bool:
+        """The first span makes us import all that recording needs. False if the call is too early for that."""
         global _has_begun  # noqa: PLW0603  # a process begins once
+        if type(self._current) is not _Nowhere:
+            return True
         had_begun = _has_begun
         if not had_begun and is_too_early():
-            return None
+            return False
         _has_begun = True  # from here on what is half imported is ours: other threads wait for it
         try:
             self._take(aside(_backend, self._site))
         except BaseException:
             _has_begun = had_begun
             raise
-        return self._start(captured, self._current.get(), drawn)
+        return True
 
     def _take(self, backend: Backend) -> None:
-        """In one step, as no other thread runs between two stores: whoever has read the new ``_start`` will read the
-        new ``_current``.
-        """
-        self._lot, self._end, self._add = backend.lot, backend.end, backend.add
-        self._current, self._start = backend.current, backend.start
+        self._lot, self._start, self._end, self._add = backend.lot, backend.start, backend.end, backend.add
+        self._current = backend.current  # comes last: another thread that finds it finds the rest
 
     def _swallow(self, what: str, error: Exception) -> None:
         if is_the_applications(error):

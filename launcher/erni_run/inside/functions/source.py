@@ -21,12 +21,12 @@ _FUNCTION = """
     LOCAL_state = HOOK_enter(@entry)
     try:
         LOCAL_result = @await @original(@call)
+        if LOCAL_state is None:
+            return LOCAL_result
+        @leave
     except:
         HOOK_fail(LOCAL_state)
         raise
-    if LOCAL_state is None:
-        return LOCAL_result
-    @leave
 """
 
 # PEP 380 written out, so that the span is current only while the body runs. throw() forwards every exception,
@@ -35,30 +35,31 @@ _FUNCTION = """
 _GENERATOR = """
     LOCAL_inner = @original(@call)
     LOCAL_state = @begin(@entry)
-    LOCAL_result = LOCAL_error = None
+    LOCAL_result = LOCAL_error = LOCAL_token = None
     try:
-        while 1:
-            @resume
-            try:
-                if LOCAL_error is None:
-                    LOCAL_result = LOCAL_inner.send(LOCAL_result)
-                else:
-                    LOCAL_result, LOCAL_error = LOCAL_error, None
-                    LOCAL_result = LOCAL_inner.throw(LOCAL_result)
-            finally:
-                @pause
-            try:
-                LOCAL_result = yield LOCAL_result
-            except:
-                LOCAL_error = HOOK_exc_info()[1]
-                LOCAL_result = None
-    except HOOK_StopIteration as LOCAL_stop:
-        LOCAL_result = LOCAL_stop.value
+        try:
+            while 1:
+                @resume
+                try:
+                    if LOCAL_error is None:
+                        LOCAL_result = LOCAL_inner.send(LOCAL_result)
+                    else:
+                        LOCAL_result, LOCAL_error = LOCAL_error, None
+                        LOCAL_result = LOCAL_inner.throw(LOCAL_result)
+                finally:
+                    @pause
+                try:
+                    LOCAL_result = yield LOCAL_result
+                except:
+                    LOCAL_error = HOOK_exc_info()[1]
+                    LOCAL_result = None
+        except HOOK_StopIteration as LOCAL_stop:
+            LOCAL_result = LOCAL_stop.value
+        @finish
     except:
         LOCAL_result = LOCAL_error = None
-        @abort(LOCAL_state)
+        @abort(LOCAL_state@token)
         raise
-    @finish
 """
 
 # What a hot stream is willing to pay: nothing for an item.
@@ -67,10 +68,10 @@ _DELEGATING = """
     LOCAL_state = @begin(@entry)
     try:
         LOCAL_result = yield from LOCAL_inner
+        @finish
     except:
-        @abort(LOCAL_state)
+        @abort(LOCAL_state@token)
         raise
-    @finish
 """
 
 # As _GENERATOR, for PEP 525. The first step goes through HOOK_first, which keeps the inner generator out of the event
@@ -78,32 +79,33 @@ _DELEGATING = """
 _ASYNC_GENERATOR = """
     LOCAL_inner = @original(@call)
     LOCAL_state = @begin(@entry)
-    LOCAL_result = LOCAL_error = None
+    LOCAL_result = LOCAL_error = LOCAL_token = None
     LOCAL_step = HOOK_first
     try:
-        while 1:
-            @resume
-            try:
-                if LOCAL_error is None:
-                    LOCAL_result = await LOCAL_step(LOCAL_inner, LOCAL_result)
-                else:
-                    LOCAL_result, LOCAL_error = LOCAL_error, None
-                    LOCAL_result = await LOCAL_inner.athrow(LOCAL_result)
-            finally:
-                @pause
-            LOCAL_step = HOOK_asend
-            try:
-                LOCAL_result = yield LOCAL_result
-            except:
-                LOCAL_error = HOOK_exc_info()[1]
-                LOCAL_result = None
-    except HOOK_StopAsyncIteration:
-        pass
+        try:
+            while 1:
+                @resume
+                try:
+                    if LOCAL_error is None:
+                        LOCAL_result = await LOCAL_step(LOCAL_inner, LOCAL_result)
+                    else:
+                        LOCAL_result, LOCAL_error = LOCAL_error, None
+                        LOCAL_result = await LOCAL_inner.athrow(LOCAL_result)
+                finally:
+                    @pause
+                LOCAL_step = HOOK_asend
+                try:
+                    LOCAL_result = yield LOCAL_result
+                except:
+                    LOCAL_error = HOOK_exc_info()[1]
+                    LOCAL_result = None
+        except HOOK_StopAsyncIteration:
+            pass
+        @close
     except:
         LOCAL_result = LOCAL_error = None
-        @abort(LOCAL_state)
+        @abort(LOCAL_state@token)
         raise
-    @close
 """
 
 
@@ -247,7 +249,7 @@ def _words(code: CodeType, shape: Shape) -> dict[str, str]:
     begin, abort, last = ("begin", "abort", "finish") if steps else ("enter", "fail", "leave")
     end = f"HOOK_{last}(LOCAL_state)"
     with_result = f"HOOK_{last}(LOCAL_state, LOCAL_result@exit)"
-    exchanged = f"return {with_result}" if not steps else f"{with_result}\n    return LOCAL_result"
+    exchanged = f"return {with_result}" if not steps else f"{with_result}\n        return LOCAL_result"
     is_current = steps and shape.is_current
     return {
         "original": "LOCAL_original" if shape.is_portable else "HOOK_original",
@@ -255,10 +257,11 @@ def _words(code: CodeType, shape: Shape) -> dict[str, str]:
         "abort": f"HOOK_{abort}",
         "resume": "LOCAL_token = HOOK_resume(LOCAL_state)" if is_current else "pass",
         "pause": "HOOK_pause(LOCAL_state, LOCAL_token)" if is_current else "pass",
+        "token": ", LOCAL_token" if is_current else "",
         "close": end,
     } | dict.fromkeys(
         ("leave", "finish"),
-        exchanged if shape.takes_result or follows(code) else f"{end}\n    return LOCAL_result",
+        exchanged if shape.takes_result or follows(code) else f"{end}\n        return LOCAL_result",
     )
 
 

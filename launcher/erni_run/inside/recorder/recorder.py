@@ -16,7 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from erni_run.inside.forks import in_child, process
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, is_the_applications
+from erni_run.inside.ourselves import aside, is_a_signal_handlers, is_the_applications
 from erni_run.inside.recorder.ids import Lot, OwnIds, random_bits
 from erni_run.inside.recorder.resource import identity
 from erni_run.inside.recorder.sampling import HeadSampler, Keeping
@@ -117,10 +117,15 @@ class Recorder(TracerProvider):
         """Tell the processors."""
         self._active_span_processor.on_start(span, parent_context=context)
 
-    def ended(self, span: Span) -> None:
-        """Deliver ``span``, if its trace is kept and if it is this process's to deliver. Raises what the application's
-        own processors raise.
+    def ended(self, span: Span, time: int) -> None:  # noqa: C901, PLR0912  # as in Tracer.starter
+        """Deliver ``span``, which ends at ``time`` unless it has ended already, if its trace is kept and if it is this
+        process's to deliver. Raises what the application's own processors raise.
         """
+        if span._end_time is not None:  # no other thread runs between this and the next line, no signal handler either
+            return
+        span._end_time = time
+        if span.made is not None:
+            span.made = None
         local = span.trace
         if local.generation != process.generation:
             return  # begun before the fork: it is the parent's
@@ -136,7 +141,12 @@ class Recorder(TracerProvider):
                 elif local.is_kept:
                     if self.settlement is not None and span.span_id == local.root_id:
                         self.settlement.over(local, span.duration / 1e9)
-                    self._deliver(span)
+                    try:
+                        self._deliver(span)
+                    except BaseException as error:
+                        if not isinstance(error, Exception) or is_a_signal_handlers(error):
+                            self._deliver(span)  # rather twice than not at all
+                        raise
                 elif self.has_own_sampler:
                     self._deliver_kept(span)
         except Exception as error:

@@ -253,12 +253,8 @@ class Span(Current, SdkSpan):
     def end(self, end_time: int | None = None) -> None:
         """See ``opentelemetry.trace.Span.end``."""
         time = time_ns() if end_time is None else end_time
-        if self._end_time is None:  # no other thread runs between this and the next line
-            self._end_time = time
-            if self.made is not None:
-                self.made = None
-            ended = self.template.tracer.ended  # CPython 3.11 calls a variable faster than an attribute
-            ended(self)
+        ended = self.template.tracer.ended  # CPython 3.11 calls a variable faster than an attribute
+        ended(self, time)
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
