@@ -86,15 +86,14 @@ class Probe:
     def enter(self, captured: Any = ...) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
         """Start a span, with what has been captured in passing, and make it current."""
         try:
-            current, drawn = self._current, None
+            current, what, way = self._current, None, under_way
             base = current.get()
             if base is None:  # what the start of a span would come to, by one call less
                 lot: Any = self._lot
-                way = under_way
-                if lot.unkept and (drawn := lot.random()) < lot.unkept and not (way.is_exchanging or way.beside):
+                if lot.unkept and (what := lot.random()) < lot.unkept and not (way.is_exchanging or way.beside):
                     way.is_exchanging = True
                     try:
-                        return current.set(drawn)
+                        return current.set(what)
                     except BaseException:  # a signal handler's
                         self._put_back(base)
                         raise
@@ -102,7 +101,7 @@ class Probe:
                         way.is_exchanging = False
             elif type(base) is float:
                 return None
-            if (under_way.work or under_way.is_exchanging) and is_ours():
+            if (way.work or way.is_exchanging) and is_ours():
                 return None
             if base is current:  # nowhere
                 if not self._is_ready():
@@ -110,25 +109,24 @@ class Probe:
                 current = self._current
                 base = current.get()
             start = self._start  # CPython 3.11 calls a variable faster than what is in a slot
-            what = start(captured, base, drawn)
+            what = start(captured, base, what)
             if what is None:
                 return None
-            if under_way.is_exchanging:
+            if way.is_exchanging:
                 return self._made_current(what)
-            under_way.is_exchanging = True
+            way.is_exchanging = True
             try:
-                token = current.set(what)
+                return current.set(what) if type(what) is float else (what, current.set(what))
             except BaseException as error:  # as above
                 self._put_back(base)
                 self.end(_only_a_span(what), error)
                 raise
             finally:
-                under_way.is_exchanging = False
-            return token if type(what) is float else (what, token)
+                way.is_exchanging = False
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
-        except Exception as problem:
-            return self._swallow("started", problem)
+        except Exception as error:
+            return self._swallow("started", error)
 
     def enter_for(self, *entry: Any) -> Any:
         """The same for what has to look at parameters first."""
@@ -144,19 +142,19 @@ class Probe:
         """The call has returned ``result``; returns what the application gets."""
         if result is not None and type(result) not in NEVER_FOLLOWED and is_followed(result):
             return self._follow(result, state, ())
-        span = None
+        span, way = None, under_way
         if type(state) is tuple:
             span, state = state
-        if under_way.is_exchanging:
+        if way.is_exchanging:
             self.detach(state)
         else:
-            under_way.is_exchanging = True
+            way.is_exchanging = True
             try:
                 self._current.reset(state)
             except (ValueError, RuntimeError):
                 pass
             finally:
-                under_way.is_exchanging = False
+                way.is_exchanging = False
         if span is not None:
             end = self._end  # as above
             end(span)
