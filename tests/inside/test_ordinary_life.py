@@ -304,6 +304,54 @@ def test_what_an_application_puts_in_place_of_a_builtin_is_its_own(shop: Worksho
     assert sorted(span.name for span in collector.spans) == ["count", "count", "work", "work"]
 
 
+@pytest.mark.parametrize("around", ["nothing", "baggage", "an empty context", "a remote parent", "a span of its own"])
+def test_trace_that_is_not_kept_is_no_trouble_whatever_is_current(shop: Workshop, around: str) -> None:
+    shop.write("tracing.toml", '[sampling]\nratio = 0.0\n[[span]]\ntarget = "shop:*"\n[[span]]\ntarget = "more:*"\n')
+    shop.write(
+        "more.py",
+        """
+        import asyncio, shop
+        def fail(): raise LookupError
+        async def later(n): return shop.work(n)
+        def promise(n): return later(n)
+        async def stream(n):
+            for k in range(n): yield k
+        """,
+    )
+    program = """
+    import asyncio, sys, more, shop
+    from opentelemetry import baggage, context, trace
+    around = {
+        "nothing": lambda: None,
+        "baggage": lambda: baggage.set_baggage("user", "7"),
+        "an empty context": context.Context,
+        "a remote parent": lambda: trace.set_span_in_context(trace.NonRecordingSpan(trace.SpanContext(1, 2, True))),
+        "a span of its own": lambda: trace.set_span_in_context(trace.get_tracer("own").start_span("own")),
+    }[sys.argv[1]]()
+    async def collect(): return [k async for k in more.stream(2)]
+    def everything():
+        try:
+            more.fail()
+        except LookupError:
+            yield "failed"
+        yield shop.work(1)
+        yield list(shop.items())
+        yield asyncio.run(more.later(2))
+        yield asyncio.run(more.promise(3))
+        yield asyncio.run(collect())
+    if around is not None:
+        context.attach(around)
+    for _ in range(2):
+        before = context.get_current()
+        print(*everything(), baggage.get_all().get("user"))
+        assert context.get_current() == before
+    """
+    shop.write("main.py", program)
+    done = shop.run("erni-run", "python", "main.py", around, environ={"OTEL_TRACES_EXPORTER": "console"})
+    line = f"failed 1 [1, 2] 2 3 [0, 1] {'7' if around == 'baggage' else None}\n"
+    assert (done.stdout, done.stderr, done.returncode) == (line * 2, "", 0)
+
+
 def test_exception_that_leaves_many_spans_has_its_stack_trace_on_the_innermost(
     shop: Workshop, collector: Collector
 ) -> None:

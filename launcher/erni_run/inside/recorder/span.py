@@ -253,8 +253,9 @@ class Span(Current, SdkSpan):
     def end(self, end_time: int | None = None) -> None:
         """See ``opentelemetry.trace.Span.end``."""
         time = time_ns() if end_time is None else end_time
-        ended = self.template.tracer.ended  # CPython 3.11 calls a variable faster than an attribute
-        ended(self, time)
+        if self._end_time is None:  # what stands for a span has always ended
+            ended = self.template.tracer.ended  # CPython 3.11 calls a variable faster than an attribute
+            ended(self, time)
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
