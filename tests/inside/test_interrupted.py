@@ -128,7 +128,7 @@ def interrupt_everywhere(
             trampoline.restore(original)
         assert current.get() is None, where
         assert {id(span) for span in delivered} == {id(span) for span in started if type(span) is OurSpan}, where
-        assert [under_way.work, under_way.beside, under_way.is_exchanging, thread.at_work] == [0] * 4, where
+        assert [under_way.work, under_way.beside, under_way.exchanging, thread.at_work] == [0, 0, None, False], where
     assert at > 5
 
 

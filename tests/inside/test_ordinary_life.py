@@ -288,6 +288,46 @@ def test_finalizers_are_traced_and_set_context_variables_in_nobodys_midst(shop: 
     assert spans > 50  # all of them from CPython 3.12 on
 
 
+@pytest.mark.parametrize("ratio", [1.0, 0.0])
+def test_finalizer_may_do_anything_in_the_midst_of_an_exchange(shop: Workshop, ratio: float) -> None:
+    """CPython hands out memory that it has freed, and crashes, if what is current is looked up or set in the midst."""
+    shop.write("tracing.toml", f'[sampling]\nratio = {ratio}\n[[span]]\ntarget = "shop:work"\n')
+    program = """
+    import contextvars, gc, shop
+    from opentelemetry import context, trace
+    held = [contextvars.ContextVar(str(number)) for number in range(20)]
+    for variable in held:
+        variable.set(1)
+
+    class Cycle:
+        def __init__(self): self.itself = self
+        def __del__(self):
+            shop.work()
+            trace.get_current_span()
+            context.detach(context.attach(context.set_value("a", 1)))
+
+    def collected_at(allocation, call):
+        gc.disable()
+        gc.collect()
+        Cycle()
+        gc.set_threshold(allocation)
+        gc.enable()
+        call()
+        gc.disable()
+
+    for allocation in list(range(1, 20)) * 5:
+        collected_at(allocation, shop.work)
+        assert context.get_current() == {}
+        collected_at(allocation, lambda: context.detach(context.attach(context.set_value("b", 2))))
+        assert context.get_current() == {}
+    print("done")
+    """
+    shop.write("main.py", program)
+    environ = {"OTEL_TRACES_EXPORTER": "none", "PYTHONMALLOC": "debug"}  # which overwrites what is freed
+    done = shop.run("erni-run", "python", "main.py", environ=environ)
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+
+
 def test_what_an_application_puts_in_place_of_a_builtin_is_its_own(shop: Workshop, collector: Collector) -> None:
     shop.write("tracing.toml", '[[span]]\ntarget = "counting:*"\n')
     shop.write("counting.py", "length = len\ndef count(what): return length(what)\ndef work(): return count('abc')\n")

@@ -52,11 +52,11 @@ def test_work_within_work_is_the_same_work_and_an_error_ends_it() -> None:
 
 def test_what_is_called_from_the_middle_of_an_exchange_is_ours() -> None:
     assert exchange(lambda _: hook(), None)
-    assert not under_way.is_exchanging
+    assert under_way.exchanging is None
     assert not hook()
     with pytest.raises(LookupError):
         exchange({}.__getitem__, "nothing")
-    assert not under_way.is_exchanging
+    assert under_way.exchanging is None
 
 
 @pytest.mark.parametrize("first_to_end", ["one", "other"])
@@ -80,7 +80,7 @@ def test_exchanges_of_two_threads_are_marked_for_as_long_as_each_lasts(first_to_
         may_end[name].set()
         threads[name].join()
     assert seen == {"one": [True, True], "other": [True, True]}
-    assert (under_way.work, under_way.is_exchanging, thread.at_work) == (0, False, False)
+    assert (under_way.work, under_way.beside, under_way.exchanging, thread.at_work) == (0, 0, None, False)
 
 
 def test_count_of_what_is_under_way_survives_threads() -> None:
@@ -105,7 +105,7 @@ from erni_run.inside.ourselves import aside, is_ours, under_way
 def fork():
     pid = os.fork()
     if not pid:
-        print(under_way.work, under_way.is_exchanging, is_ours(), flush=True)
+        print(under_way.work, under_way.exchanging, is_ours(), flush=True)
     return pid
 
 busy, over = threading.Event(), threading.Event()
@@ -124,7 +124,7 @@ over.set()
 def test_forked_child_goes_on_with_its_own_work_alone(workshop: Workshop) -> None:
     workshop.write("fork.py", FORKING)
     done = workshop.run(sys.executable, "-W", "ignore", "fork.py")
-    assert (done.stdout.split("\n"), done.stderr) == (["0 False False", "0", "1 False True", "0", ""], "")
+    assert (done.stdout.split("\n"), done.stderr) == (["0 None False", "0", "1 None True", "0", ""], "")
 
 
 def ids_of(context: SpanContext) -> tuple[int, int]:

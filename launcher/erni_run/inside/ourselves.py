@@ -33,44 +33,61 @@ thread = _Thread()
 
 
 class UnderWay:
-    """What of ours is under way, over all threads: ``work``, pieces of it; ``is_exchanging``, whether one of them is in
-    the middle of an ``exchange``, and ``beside``, how many are besides.
+    """What of ours is under way, over all threads: ``work``, pieces of it; ``exchanging``, what one of them is just
+    making current or taking back, see ``exchange``, and ``beside``, how many do so besides.
 
     To add and to subtract is atomic, and so is to look and to store: CPython lets other threads and signals in at calls
     and backward jumps alone.
     """
 
-    __slots__ = ("beside", "is_exchanging", "work")
+    __slots__ = ("beside", "exchanging", "work")
 
     def __init__(self) -> None:
         self.work = self.beside = 0
-        self.is_exchanging = False
+        self.exchanging: Any = None
 
 
 under_way = UnderWay()
-exchangers: set[CodeType] = set()
-"""The code of ``exchange``, and of functions that do what it does themselves."""
+exchangers: dict[CodeType, str] = {}
+"""The code of functions that do themselves what ``exchange`` does, and the variable of theirs that is then
+``under_way.exchanging``.
+"""
 
 
 def is_ours() -> bool:
     """Whether the call that a hook looks at, the caller of this, is one of our own work, or comes out of the middle of
     an exchange. Worth asking if something is ``under_way``.
     """
-    return thread.at_work or (under_way.is_exchanging and _is_exchanging(sys._getframe(1).f_back))
+    return is_within_exchange(sys._getframe(1).f_back) or thread.at_work
 
 
-def _is_exchanging(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code in exchangers:
-            return True
+def is_within_exchange(frame: FrameType | None) -> bool:
+    """Whether ``frame``, one of this thread's, was called out of the middle of an exchange. What it has found to be
+    current is forgotten: CPython would remember it without holding it.
+    """
+    if under_way.exchanging is None and not under_way.beside:
+        return False
+    while frame is not None and not _is_exchanging(frame):
         frame = frame.f_back
-    return False
+    if frame is not None:
+        from contextvars import Context
+
+        Context().run(int)  # another context and back makes CPython look anew
+    return frame is not None
+
+
+def _is_exchanging(frame: FrameType) -> bool:
+    if frame.f_code is exchange.__code__:
+        return True
+    name = exchangers.get(frame.f_code)
+    return name is not None and None is not under_way.exchanging is frame.f_locals.get(name)
 
 
 def _in_child() -> None:
     """What other threads had under way is the parent's."""
     under_way.work, under_way.beside = int(thread.at_work), 0
-    under_way.is_exchanging = _is_exchanging(sys._getframe())
+    if not is_within_exchange(sys._getframe()):
+        under_way.exchanging = None
 
 
 if hasattr(os, "register_at_fork"):
@@ -91,25 +108,24 @@ def aside(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def exchange(operation: Callable[[Any], Any], what: Any) -> Any:
-    """``operation(what)``, which exchanges what is current. Raises what it raises.
+    """``operation(what)``, which makes ``what`` current or takes it back. Raises what it raises.
 
     Before CPython 3.12 the collector of garbage runs in the middle of anything, ``ContextVar.set`` included, which does
-    not survive being called again by what a finalizer calls: nothing is traced that is called from there.
+    not survive being called again by what a finalizer calls: nothing is traced or made current that comes from there.
     """
-    if under_way.is_exchanging:  # another thread, which may take its mark away before this one is through
-        under_way.beside += 1
+    if under_way.exchanging is None and not under_way.beside:
+        under_way.exchanging = operation
         try:
-            return aside(operation, what)
+            return operation(what)
         finally:
-            under_way.beside -= 1
-    under_way.is_exchanging = True
+            under_way.exchanging = None
+    if is_within_exchange(sys._getframe().f_back):
+        return None
+    under_way.beside += 1  # another thread's mark may go before this one is through
     try:
-        return operation(what)
+        return aside(operation, what)
     finally:
-        under_way.is_exchanging = False
-
-
-exchangers.add(exchange.__code__)
+        under_way.beside -= 1
 
 
 def is_the_applications(error: BaseException) -> bool:

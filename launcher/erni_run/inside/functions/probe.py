@@ -90,18 +90,18 @@ class Probe:
             base = current.get()
             if base is None:  # what the start of a span would come to, by one call less
                 lot: Any = self._lot
-                if lot.unkept and (what := lot.random()) < lot.unkept and not (way.is_exchanging or way.beside):
-                    way.is_exchanging = True
+                if lot.unkept and (what := lot.random()) < lot.unkept and way.exchanging is None and not way.beside:
+                    way.exchanging = what
                     try:
                         return current.set(what)
                     except BaseException:  # a signal handler's
                         self._put_back(base)
                         raise
                     finally:
-                        way.is_exchanging = False
-            elif type(base) is float:
+                        way.exchanging = None
+            elif type(base) is float and way.exchanging is None and not way.beside:
                 return None
-            if (way.work or way.is_exchanging) and is_ours():
+            if (way.work or way.exchanging is not None) and is_ours():
                 return None
             if base is current:  # nowhere
                 if not self._is_ready():
@@ -112,9 +112,9 @@ class Probe:
             what = start(captured, base, what)
             if what is None:
                 return None
-            if way.is_exchanging:
+            if way.exchanging is not None:
                 return self._made_current(what)
-            way.is_exchanging = True
+            way.exchanging = what
             try:
                 return current.set(what) if type(what) is float else (what, current.set(what))
             except BaseException as error:  # as above
@@ -122,7 +122,7 @@ class Probe:
                 self.end(_only_a_span(what), error)
                 raise
             finally:
-                way.is_exchanging = False
+                way.exchanging = None
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
         except Exception as error:
@@ -145,16 +145,16 @@ class Probe:
         span, way = None, under_way
         if type(state) is tuple:
             span, state = state
-        if way.is_exchanging:
+        if way.exchanging is not None:
             self.detach(state)
         else:
-            way.is_exchanging = True
+            way.exchanging = state
             try:
                 self._current.reset(state)
             except (ValueError, RuntimeError):
                 pass
             finally:
-                way.is_exchanging = False
+                way.exchanging = None
         if span is not None:
             end = self._end  # as above
             end(span)
@@ -235,7 +235,7 @@ class Probe:
     def _put_back(self, base: Any) -> None:
         """Let ``base`` be current again, where a signal handler has raised as something else was made current."""
         if self._current.get() is not base:
-            exchange(self._current.set, base)
+            self._current.set(base)
 
     def _close(self, state: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
         span, token = state if type(state) is tuple else (None, state)
@@ -264,7 +264,8 @@ class Probe:
     def detach(self, token: Any) -> None:
         """Undo an ``attach``, in silence if it was done in another context (PEP 567)."""
         try:
-            exchange(self._current.reset, token)
+            if token is not None:  # as it is in the middle of an exchange
+                exchange(self._current.reset, token)
         except (ValueError, RuntimeError):
             return
 
@@ -347,4 +348,4 @@ def _backend(site: Site) -> Backend:
     return backend(site)
 
 
-exchangers.update((Probe.enter.__code__, Probe.leave.__code__))
+exchangers.update({Probe.enter.__code__: "what", Probe.leave.__code__: "state"})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextvars import Token
+from contextvars import Token, copy_context
 from typing import Any
 
 import opentelemetry.context
 from opentelemetry.context.context import Context, _RuntimeContext
 
-from erni_run.inside.ourselves import exchange
+from erni_run.inside.ourselves import exchange, under_way
 from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.current import Current, current
 
@@ -17,7 +17,8 @@ _NOTHING = Context()
 
 def get() -> Any:
     """What is current: a ``Context`` or a ``Current``."""
-    value = current.get()
+    is_calm = under_way.exchanging is None and not under_way.beside
+    value = current.get() if is_calm else copy_context().get(current)  # which CPython does not remember, see exchange
     if value is None:
         return _NOTHING
     if type(value) is float:
@@ -30,11 +31,11 @@ class _LazyContext(_RuntimeContext):
     """See ``opentelemetry.context``, whose functions call this."""
 
     def attach(self, context: Context) -> Token[Any]:
-        attached: Token[Any] = exchange(current.set, context)
-        return attached
+        return exchange(current.set, context)  # type: ignore[no-any-return]  # a token, None in the middle of another one
 
-    def detach(self, token: Token[Any]) -> None:
-        exchange(current.reset, token)
+    def detach(self, token: Token[Any] | None) -> None:
+        if token is not None:  # as it is in the middle of an exchange
+            exchange(current.reset, token)
 
     def get_current(self) -> Context:
         value = get()
