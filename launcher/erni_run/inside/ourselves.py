@@ -34,7 +34,7 @@ thread = _Thread()
 
 class UnderWay:
     """What of ours is under way, over all threads: ``work``, pieces of it; ``exchanging``, what one of them is just
-    making current or taking back, see ``exchange``, and ``beside``, how many do so besides.
+    making current or taking back, see ``exchange``, and ``beside``, how many do so besides, which is work, too.
 
     To add and to subtract is atomic, and so is to look and to store: CPython lets other threads and signals in at calls
     and backward jumps alone.
@@ -54,6 +54,9 @@ exchangers: dict[CodeType, str] = {}
 """
 
 
+_COLLECTS_ANYWHERE = sys.version_info < (3, 12)
+
+
 def is_ours() -> bool:
     """Whether the call that a hook looks at, the caller of this, is one of our own work, or comes out of the middle of
     an exchange. Worth asking if something is ``under_way``.
@@ -62,32 +65,47 @@ def is_ours() -> bool:
 
 
 def is_within_exchange(frame: FrameType | None) -> bool:
-    """Whether ``frame``, one of this thread's, was called out of the middle of an exchange. What it has found to be
-    current is forgotten: CPython would remember it without holding it.
+    """Whether the collector of garbage has called ``frame``, one of this thread's, out of the middle of an exchange.
+    What it has found to be current is forgotten: CPython would remember it without holding it.
     """
-    if under_way.exchanging is None and not under_way.beside:
+    if not _COLLECTS_ANYWHERE or (under_way.exchanging is None and not under_way.beside):
         return False
-    while frame is not None and not _is_exchanging(frame):
-        frame = frame.f_back
-    if frame is not None:
-        from contextvars import Context
+    called = None
+    while frame is not None:
+        if _is_exchanging(frame, under_way.exchanging) and not (called is not None and _was_given(called, frame)):
+            sys.modules["_contextvars"].Context().run(int)  # another context and back makes CPython look anew
+            return True
+        called, frame = frame, frame.f_back
+    return False
 
-        Context().run(int)  # another context and back makes CPython look anew
-    return frame is not None
 
-
-def _is_exchanging(frame: FrameType) -> bool:
-    if frame.f_code is exchange.__code__:
+def _is_exchanging(frame: FrameType, exchanging: Any) -> bool:
+    if frame.f_code is _exchange.__code__:
         return True
     name = exchangers.get(frame.f_code)
-    return name is not None and None is not under_way.exchanging is frame.f_locals.get(name)
+    return name is not None and exchanging is not None and frame.f_locals.get(name) is exchanging
+
+
+def _was_given(called: FrameType, interrupted: FrameType) -> bool:
+    """Whether a function has ``interrupted`` among its arguments: a signal handler, which runs between instructions."""
+    return any(
+        value is interrupted or (type(value) is tuple and any(item is interrupted for item in value))
+        for value in called.f_locals.values()
+    )
 
 
 def _in_child() -> None:
     """What other threads had under way is the parent's."""
+    exchanging, under_way.exchanging = under_way.exchanging, None
     under_way.work, under_way.beside = int(thread.at_work), 0
-    if not is_within_exchange(sys._getframe()):
-        under_way.exchanging = None
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_code is _exchange.__code__ and frame.f_locals["is_beside"]:
+            under_way.beside += 1
+            under_way.work += 1
+        elif _is_exchanging(frame, exchanging):
+            under_way.exchanging = exchanging
+        frame = frame.f_back
 
 
 if hasattr(os, "register_at_fork"):
@@ -116,16 +134,22 @@ def exchange(operation: Callable[[Any], Any], what: Any) -> Any:
     if under_way.exchanging is None and not under_way.beside:
         under_way.exchanging = operation
         try:
-            return operation(what)
+            return _exchange(operation, what)
         finally:
             under_way.exchanging = None
     if is_within_exchange(sys._getframe().f_back):
         return None
     under_way.beside += 1  # another thread's mark may go before this one is through
+    under_way.work += 1
     try:
-        return aside(operation, what)
+        return _exchange(operation, what, is_beside=True)
     finally:
+        under_way.work -= 1
         under_way.beside -= 1
+
+
+def _exchange(operation: Callable[[Any], Any], what: Any, is_beside: bool = False) -> Any:  # noqa: ARG001  # see _in_child
+    return operation(what)
 
 
 def is_the_applications(error: BaseException) -> bool:
@@ -146,10 +170,7 @@ def is_a_signal_handlers(error: BaseException) -> bool:
     traceback = error.__traceback__
     while traceback is not None:
         interrupted = traceback.tb_frame.f_back
-        if interrupted is not None and any(
-            value is interrupted or (type(value) is tuple and interrupted in value)
-            for value in traceback.tb_frame.f_locals.values()
-        ):
+        if interrupted is not None and _was_given(traceback.tb_frame, interrupted):
             return True
         traceback = traceback.tb_next
     return False

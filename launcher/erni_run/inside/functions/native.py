@@ -33,10 +33,10 @@ class _Replacement:
         state = _unseen(hooks["enter"])
         try:
             result = wrapped(*args, **kwargs)
+            return result if state is None else _unseen(hooks["leave"], state, result)
         except BaseException:
             _unseen(hooks["fail"], state)
             raise
-        return result if state is None else _unseen(hooks["leave"], state, result)
 
 
 class _Hook(_local):

@@ -18,7 +18,15 @@ from erni_run.inside.functions.follow import NEVER_FOLLOWED, Following, follow, 
 from erni_run.inside.functions.outcome import describe_failure
 from erni_run.inside.imports import is_too_early
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, exchange, exchangers, is_ours, is_the_applications, under_way
+from erni_run.inside.ourselves import (
+    aside,
+    exchange,
+    exchangers,
+    is_a_signal_handlers,
+    is_ours,
+    is_the_applications,
+    under_way,
+)
 
 if TYPE_CHECKING:
     from erni_run.inside.functions.backend import Backend
@@ -112,17 +120,17 @@ class Probe:
             what = start(captured, base, what)
             if what is None:
                 return None
-            if way.exchanging is not None:
-                return self._made_current(what)
-            way.exchanging = what
-            try:
-                return current.set(what) if type(what) is float else (what, current.set(what))
-            except BaseException as error:  # as above
-                self._put_back(base)
-                self.end(_only_a_span(what), error)
-                raise
-            finally:
-                way.exchanging = None
+            if way.exchanging is None and self._lot is not None:  # others may make one span current in two threads
+                way.exchanging = what
+                try:
+                    return current.set(what) if type(what) is float else (what, current.set(what))
+                except BaseException as error:  # as above
+                    self._put_back(base)
+                    self.end(_only_a_span(what), error)
+                    raise
+                finally:
+                    way.exchanging = None
+            return self._made_current(what)
         except RecursionError:  # the application's: there is no room for another call, not even for one that says so
             return None
         except Exception as error:
@@ -145,16 +153,16 @@ class Probe:
         span, way = None, under_way
         if type(state) is tuple:
             span, state = state
-        if way.exchanging is not None:
-            self.detach(state)
-        else:
+        if way.exchanging is None:
             way.exchanging = state
             try:
                 self._current.reset(state)
-            except (ValueError, RuntimeError):
-                pass
+            except (ValueError, RuntimeError) as error:
+                self._pass_over(error)
             finally:
                 way.exchanging = None
+        else:
+            self.detach(state)
         if span is not None:
             end = self._end  # as above
             end(span)
@@ -164,15 +172,32 @@ class Probe:
         """The same where the result is captured."""
         if is_followed(result):
             return self._follow(result, state, exit_)
-        self._close(state, None, result, exit_)
+        span, token = state if type(state) is tuple else (None, state)
+        self.detach(token)
+        self.end(span, None, result, exit_)
         return result
 
     def fail(self, state: Any) -> None:
-        """The call has raised what is in ``sys.exc_info()``."""
+        """The call has raised what is in ``sys.exc_info()``, or a signal handler or processor has while it was left."""
+        span, way = None, under_way
+        if type(state) is tuple:
+            span, state = state
         try:
-            error = take_exception()
-            if state is not None:
-                self._close(state, error)
+            try:
+                if state is None:
+                    pass
+                elif way.exchanging is None:  # as in leave: at the limit of recursion there is no room for more calls
+                    way.exchanging = state
+                    try:
+                        self._current.reset(state)
+                    except (ValueError, RuntimeError) as error:
+                        self._pass_over(error)
+                    finally:
+                        way.exchanging = None
+                else:
+                    self.detach(state)
+            finally:
+                self.end(span, take_exception())
         except RecursionError:  # as above: the error that is on its way is the application's own
             return
 
@@ -237,13 +262,6 @@ class Probe:
         if self._current.get() is not base:
             self._current.set(base)
 
-    def _close(self, state: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
-        span, token = state if type(state) is tuple else (None, state)
-        try:
-            self.detach(token)
-        finally:
-            self.end(span, error, result, exit_)
-
     def _follow(self, result: Any, state: Any, exit_: tuple[Any, ...]) -> Any:
         span, token = state if type(state) is tuple else (None, state)
         what = self._current.get() if span is None else span
@@ -266,12 +284,12 @@ class Probe:
         try:
             if token is not None:  # as it is in the middle of an exchange
                 exchange(self._current.reset, token)
-        except (ValueError, RuntimeError):
-            return
+        except (ValueError, RuntimeError) as error:
+            self._pass_over(error)
 
     def end(self, span: Any, error: BaseException | None, result: Any = None, exit_: tuple[Any, ...] = ()) -> None:
-        """End ``span`` with what became of the call."""
-        if span is None:
+        """End ``span`` with what became of the call, unless it has ended."""
+        if span is None or not span.is_recording():
             return
         try:
             if error is not None:
@@ -286,7 +304,7 @@ class Probe:
             self._end(span)
 
     def _describe_result(self, span: Any, result: Any, exit_: tuple[Any, ...]) -> None:
-        if self._at_exit is not None and span.is_recording():
+        if self._at_exit is not None:
             attributes: dict[str, Any] = {}
             self._at_exit(attributes, result, *exit_)
             self._add(span, attributes)
@@ -327,6 +345,11 @@ class Probe:
         self._lot, self._start, self._end, self._add = backend.lot, backend.start, backend.end, backend.add
         self._current = backend.current  # comes last: another thread that finds it finds the rest
 
+    def _pass_over(self, error: Exception) -> None:
+        """That a token is another context's, or was used, is no error; what a signal handler has raised is."""
+        if is_a_signal_handlers(error):
+            raise error
+
     def _swallow(self, what: str, error: Exception) -> None:
         if is_the_applications(error):
             raise error
@@ -348,4 +371,4 @@ def _backend(site: Site) -> Backend:
     return backend(site)
 
 
-exchangers.update({Probe.enter.__code__: "what", Probe.leave.__code__: "state"})
+exchangers.update({Probe.enter.__code__: "what", Probe.leave.__code__: "state", Probe.fail.__code__: "state"})

@@ -256,7 +256,7 @@ def _words(code: CodeType, shape: Shape) -> dict[str, str]:
         "begin": f"HOOK_{begin}",
         "abort": f"HOOK_{abort}",
         "resume": "LOCAL_token = HOOK_resume(LOCAL_state)" if is_current else "pass",
-        "pause": "HOOK_pause(LOCAL_state, LOCAL_token)" if is_current else "pass",
+        "pause": "HOOK_pause(LOCAL_state, LOCAL_token); LOCAL_token = None" if is_current else "pass",
         "token": ", LOCAL_token" if is_current else "",
         "close": end,
     } | dict.fromkeys(

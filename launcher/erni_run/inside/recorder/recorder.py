@@ -117,7 +117,7 @@ class Recorder(TracerProvider):
         """Tell the processors."""
         self._active_span_processor.on_start(span, parent_context=context)
 
-    def ended(self, span: Span, time: int) -> None:  # noqa: C901, PLR0912  # as in Tracer.starter
+    def ended(self, span: Span, time: int) -> None:  # noqa: C901  # as in Tracer.starter
         """Deliver ``span``, which ends at ``time`` unless it has ended already, if its trace is kept and if it is this
         process's to deliver. Raises what the application's own processors raise.
         """
@@ -144,13 +144,12 @@ class Recorder(TracerProvider):
                     try:
                         self._deliver(span)
                     except BaseException as error:
-                        if not isinstance(error, Exception) or is_a_signal_handlers(error):
-                            self._deliver(span)  # rather twice than not at all
+                        self._deliver_again(span, error)
                         raise
                 elif self.has_own_sampler:
                     self._deliver_kept(span)
         except Exception as error:
-            if is_the_applications(error):
+            if is_the_applications(error) or is_a_signal_handlers(error):
                 raise
             say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
 
@@ -160,8 +159,20 @@ class Recorder(TracerProvider):
         if spans and self.settlement is not None and span.span_id == span.trace.root_id:
             self.settlement.began(span.trace, span._name)
             self.settlement.over(span.trace, span.duration / 1e9)
+        interruption = None
         for kept in spans:
-            self._deliver(kept)  # type: ignore[misc]  # looked at by the caller
+            try:
+                self._deliver(kept)  # type: ignore[misc]  # looked at by the caller
+            except BaseException as error:  # the others are delivered all the same
+                interruption = error
+                self._deliver_again(kept, error)
+        if interruption is not None:
+            raise interruption
+
+    def _deliver_again(self, span: Span, error: BaseException) -> None:
+        """Rather twice than not at all, where a signal handler has raised ``error`` meanwhile."""
+        if not isinstance(error, Exception) or is_a_signal_handlers(error):
+            self._deliver(span)  # type: ignore[misc]  # as above
 
     def _begin_in_child(self) -> None:
         self._resource = self._resource.merge(Resource(identity()))
