@@ -12,12 +12,13 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import opentelemetry.context
 import pytest
-from erni_run.inside.functions import probe
-from erni_run.inside.functions.backend import Backend
+from erni_run.inside.functions import probe, trampoline
+from erni_run.inside.functions.backend import Backend, _Runtime
 from erni_run.inside.functions.probe import Probe, Site
 from erni_run.inside.recorder.current import SPAN_KEY, current
 from erni_run.inside.recorder.recorder import Recorder
@@ -170,6 +171,78 @@ def test_first_calls_of_two_threads_are_traced_alike(ratio: float, monkeypatch: 
         return call, other, check
 
     everywhere(prepare)
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_at_the_limit_of_recursion_nothing_is_left_current(is_kept: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop(sampling=SamplingPlan(ratio=float(is_kept)))
+    start = shop.tracer.starter("a", SpanKind.INTERNAL, {})
+    started: list[object] = []
+
+    def noted(*arguments: Any) -> Any:
+        started.append(start(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(probe, "_backend", lambda _: Backend(current, shop.recorder.lot, noted, Span.end, Span.add))
+
+    def endless() -> None:
+        endless()
+
+    def work() -> None:
+        endless()
+
+    trampoline.instrument(work, Probe(Site("a")).hooks(has_steps=False))  # type: ignore[arg-type]  # a function is one
+    with suppress(RecursionError):
+        work()
+
+    def down(levels: int) -> None:
+        if levels:
+            return down(levels - 1)
+        with suppress(RecursionError):
+            work()
+        assert current.get() is None
+        return None
+
+    def depth() -> int:
+        frame, depth = sys._getframe(), 0
+        while frame.f_back is not None:
+            frame, depth = frame.f_back, depth + 1
+        return depth
+
+    for room in range(60):
+        with suppress(RecursionError):
+            contextvars.Context().run(down, sys.getrecursionlimit() - depth() - room)
+    assert len(shop.delivered) == len([span for span in started if type(span) is Span])
+    assert len(started) > 1 or not is_kept  # a call that is not kept starts nothing
+
+
+def test_two_threads_may_make_the_same_span_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object) -> None:
+        return
+
+    backend = Backend(_Runtime(), None, lambda *_: trace.INVALID_SPAN, nothing, nothing)
+    monkeypatch.setattr(probe, "_backend", lambda _: backend)
+    site = Probe(Site("a"))
+    wrong: list[object] = []
+
+    def call() -> None:
+        try:
+            for _ in range(5_000):
+                site.leave(site.enter())
+        except Exception as error:
+            wrong.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=call) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not wrong
 
 
 def alive(spans: list[weakref.ref[Any]]) -> int:
