@@ -125,6 +125,7 @@ CALLS: dict[str, tuple[Any, Callable[[Any], object]]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:coroutine method 'asend'")  # CPython's own word, where that is interrupted
 @pytest.mark.parametrize("error", [Interrupted, TimedOut])
 @pytest.mark.parametrize("ratio", [1.0, 0.0], ids=["kept", "not kept"])
 @pytest.mark.parametrize("kind", CALLS)

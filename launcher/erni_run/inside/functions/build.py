@@ -136,8 +136,8 @@ def _thrown() -> tuple[Any, Any, Any]:
 
 def _first_asend(generator: AsyncGeneratorType[Any, Any], value: Any) -> Any:
     hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
     try:
+        sys.set_asyncgen_hooks(None, None)
         return generator.asend(value)
     finally:
         sys.set_asyncgen_hooks(*hooks)
