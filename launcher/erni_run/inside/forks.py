@@ -9,7 +9,6 @@ was only begun.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator
@@ -17,13 +16,12 @@ from contextlib import contextmanager
 from importlib import _bootstrap
 from typing import Any
 
+from erni_run.inside import signals
 from erni_run.inside.ourselves import aside
-from erni_run.inside.signals import signals_blocked
 
 _Handlers = dict[str, Callable[[], object]]  # as os.register_at_fork takes them
 
 _CAN_FORK = hasattr(os, "register_at_fork")
-_SIGNALS = signal.valid_signals()
 _importing: set[int] = set()
 _late: list[_Handlers] = []  # of modules that were imported late
 _forking: dict[int, list[_Fork]] = {}  # by thread: a signal handler may fork in the middle of a fork
@@ -42,7 +40,7 @@ def late_import() -> Iterator[None]:
     if thread in _importing:
         yield
         return
-    with signals_blocked():
+    with signals.signals_blocked():
         _importing.add(thread)
         _stand_in()
         try:
@@ -136,8 +134,8 @@ def _before() -> None:
     for handlers in reversed(list(_late)):
         fork.begun.append(handlers)
         _call(handlers, "before")
-    fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    fork.mask = signals.blocked_now()
+    signals.block(signals.ALL)
 
 
 def _in_parent() -> None:
@@ -156,7 +154,7 @@ def _over() -> _Fork:
 
 def _unblock(fork: _Fork) -> None:
     if fork.mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, fork.mask)
+        signals.set_blocked(fork.mask)
 
 
 def _call(handlers: _Handlers, when: str) -> None:

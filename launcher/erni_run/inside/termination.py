@@ -18,6 +18,7 @@ from contextlib import suppress
 from functools import partial
 from types import FunctionType
 
+from erni_run.inside import signals
 from erni_run.inside.background import Background
 from erni_run.inside.ending import at_end
 from erni_run.inside.forks import in_child
@@ -91,7 +92,7 @@ class Termination:
             return  # _thread.interrupt_main(), which does nothing where the default is set
         with suppress(BaseException):
             if self._thread.is_running and self._process == os.getpid():  # C code may have forked
-                signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - {signal.SIGTERM})
+                signals.block(signals.ALL - {signal.SIGTERM})
                 self._main_waits = True
                 self._thread.wake()
                 self._is_done.acquire(timeout=self._budget)
@@ -184,5 +185,5 @@ def _would_end_us() -> bool:
 
 def _die() -> None:
     """Of SIGTERM, whose action is the default by now, and which other threads may block."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    _signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.kill(os.getpid(), signal.SIGTERM)

@@ -28,7 +28,8 @@ class Backend:
     drawn)`` gives a started span below ``base``, which ``current`` holds, with the values of the site's captures in
     passing; None where nothing is recorded, or a float where nothing is recorded either, but that shall be made
     current. Where ``current`` holds None, a number from ``lot`` may be ``drawn`` before: one below ``lot.unkept`` is
-    what ``start`` would give. ``end(span)`` never raises. ``add(span, attributes)`` adds clean attributes.
+    what ``start`` would give. ``end(span)`` raises what processors of the application's
+    raise. ``add(span, attributes)`` adds clean attributes.
     """
 
     current: Any

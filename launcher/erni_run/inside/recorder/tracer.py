@@ -20,6 +20,7 @@ from erni_run.inside.forks import process
 from erni_run.inside.recorder import unsampled
 from erni_run.inside.recorder.context import get as get_current
 from erni_run.inside.recorder.current import SPAN_KEY, Current, rest
+from erni_run.inside.recorder.drawn import OPEN_BITS
 from erni_run.inside.recorder.drawn import trace_id as drawn_id
 from erni_run.inside.recorder.ids import random_bits
 from erni_run.inside.recorder.span import Span
@@ -96,7 +97,7 @@ class Tracer(SdkTracer):
                         drawn = draw()
                     if drawn < head.unkept:
                         return unsampled.of(drawn, rest(base)) if base else drawn
-                    trace_id = drawn_id(drawn, random_bits(75), head.threshold)
+                    trace_id = drawn_id(drawn, random_bits(OPEN_BITS), head.threshold)
                 else:
                     trace_id = random_bits(128)
                 parent_id = 0

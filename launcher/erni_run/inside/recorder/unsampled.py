@@ -13,7 +13,7 @@ from opentelemetry.context.context import Context
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from erni_run.inside.recorder.current import Current
-from erni_run.inside.recorder.drawn import trace_id
+from erni_run.inside.recorder.drawn import DRAWN_BITS, trace_id
 
 _IS_RANDOM = TraceFlags(TraceFlags.RANDOM_TRACE_ID)
 _SEED = int.from_bytes(os.urandom(16), "big") | 1
@@ -31,7 +31,8 @@ class Unsampled(Current, trace.NonRecordingSpan):
 
 def of(drawn: float, base: Context | None = None) -> Unsampled:
     """The root of the trace that ``drawn``, a number from 0 to 1, has decided on."""
-    mixed = (int(drawn * (1 << 53)) | 1 << 53) * _SEED  # differs from one to the next wherever what was drawn does
+    number = int(drawn * (1 << DRAWN_BITS)) | 1 << DRAWN_BITS
+    mixed = number * _SEED  # differs from one to the next wherever what was drawn does
     span_id = mixed & (1 << 64) - 1
     context = SpanContext(trace_id(drawn, mixed >> 61) or 1, span_id or 1, is_remote=False, trace_flags=_IS_RANDOM)
     return Unsampled(context, base)
