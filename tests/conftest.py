@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,8 @@ from tests.collector import Collector
 
 BIN = str(Path(sys.executable).parent)
 OURS = ("ERNI_RUN_PLAN", "PYTHONPATH")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs us in the background; inherited
 
 
 @pytest.fixture
