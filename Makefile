@@ -19,8 +19,8 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## start the agency traced, send it photographs, print the trace (PHOTOS=folder for your own)
 	@$(BIN)/python -m demo $(PHOTOS)
 
-test: $(READY) ## run the whole suite, in two processes
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(READY) ## run the whole suite, in three processes, as they often wait for others
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: $(READY) ## ruff, mypy, the arrows between the rooms
 	@$(BIN)/ruff check .
