@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -47,7 +49,7 @@ text = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
 plain = st.one_of(
     st.none(),
     st.booleans(),
-    st.sampled_from(BORDERS),
+    st.sampled_from((*BORDERS, HTTPStatus.OK, signal.SIGTERM)),
     st.integers(-(2**63), 2**63 - 1),
     st.floats(),
     st.sampled_from([float("nan"), float("inf"), float("-inf"), -0.0, 5e-324]),

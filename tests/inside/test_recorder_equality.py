@@ -13,9 +13,11 @@ import asyncio
 import contextvars
 import decimal
 import enum
+import http
 import logging
 import pathlib
 import random
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -99,6 +101,16 @@ class Bare(BaseException):
     pass
 
 
+class Share(float):
+    """A kind of number."""
+
+
+class Label(str):
+    """A kind of text."""
+
+    __slots__ = ()
+
+
 EXCEPTIONS: tuple[Callable[[], BaseException], ...] = (
     lambda: ValueError("no such photo"),
     lambda: KeyError("é\U0001f600"),
@@ -115,6 +127,10 @@ WITHOUT_MEMORY_ADDRESS = (
     TextColor.RED,
     decimal.Decimal("1.50"),
     pathlib.PurePosixPath("/a"),
+    http.HTTPStatus.CREATED,
+    re.IGNORECASE,
+    Share(0.5),
+    Label("gold"),
 )
 
 text = st.text(st.characters(codec="utf-8"), max_size=12)

@@ -37,7 +37,7 @@ _IS_REMOTE_KNOWN, _IS_REMOTE = 0x100, 0x200  # SpanFlags
 _NO_STATUS = b"\x7a\x00"
 _PLAIN_END = _NO_STATUS + b"\x85\x01" + _fixed32(_IS_REMOTE_KNOWN)
 _SMALL = tuple(bytes((number,)) for number in range(128))
-_INT64 = range(-(1 << 63), 1 << 63)
+_INT64 = 1 << 63
 
 _known: dict[tuple[bytes, str, str], bytes] = {}
 _MOST_KNOWN, _LONGEST_KNOWN = 4096, 64
@@ -169,7 +169,8 @@ def _any_value(value: Any) -> bytes:
     if isinstance(value, bool):
         return b"\x10\x01" if value else b"\x10\x00"
     if isinstance(value, int):
-        return b"\x18" + _varint(value & 0xFFFFFFFFFFFFFFFF) if value in _INT64 else _field(b"\x0a", _utf8(str(value)))
+        is_small = -_INT64 <= value < _INT64
+        return b"\x18" + _varint(value & 0xFFFFFFFFFFFFFFFF) if is_small else _field(b"\x0a", _utf8(str(value)))
     if isinstance(value, float):
         return b"\x21" + _double(value)
     if isinstance(value, bytes):
