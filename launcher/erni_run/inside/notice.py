@@ -5,6 +5,7 @@ The application may have replaced sys.stderr, configured logging or closed eithe
 
 import os
 
+from erni_run.inside.ourselves import is_to_be_raised
 from erni_run.printable import printable
 
 _said: "set[str]" = set()
@@ -49,6 +50,8 @@ def describe(error: BaseException) -> str:
     """``error`` in one line, whatever its ``str`` does."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # an exception whose __str__ raises is still to be reported
+    except BaseException as problem:  # an exception whose __str__ raises, whatever that is, is still to be reported
+        if is_to_be_raised(problem):
+            raise
         text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

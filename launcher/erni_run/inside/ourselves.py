@@ -57,6 +57,10 @@ exchangers: dict[CodeType, str] = {}
 _COLLECTS_ANYWHERE = sys.version_info < (3, 12)
 
 
+TRACEBACK = vars(BaseException)["__traceback__"]
+"""The attribute as CPython has it: a class of the application's may guard its own, as frozen dataclasses do."""
+
+
 def is_ours() -> bool:
     """Whether the call that a hook looks at, the caller of this, is one of our own work, or comes out of the middle of
     an exchange. Worth asking if something is ``under_way``.
@@ -152,28 +156,36 @@ def _exchange(operation: Callable[[Any], Any], what: Any, is_beside: bool = Fals
     return operation(what)
 
 
-def is_the_applications(error: BaseException) -> bool:
-    """Whether ``error`` was raised by the application while we were at work: by a signal handler, which Python runs
-    between any two instructions. It is not ours to swallow.
+def is_to_be_raised(error: BaseException) -> bool:
+    """Whether ``error``, which has come up while we were at work, is not ours to swallow: a signal handler's, which
+    Python runs between any two instructions, or what somebody has thrown into this thread, ``KeyboardInterrupt``
+    included. What code of the application's raises that we have called ourselves, is.
     """
-    innermost = error.__traceback__
-    while innermost is not None and innermost.tb_next is not None:
-        innermost = innermost.tb_next
-    if innermost is None:
-        return False
-    package = str(innermost.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-    return package not in _OURS and package not in sys.stdlib_module_names
+    if isinstance(error, KeyboardInterrupt) or is_a_signal_handlers(error):
+        return True
+    return not isinstance(error, Exception) and not _is_the_applications(error)
 
 
 def is_a_signal_handlers(error: BaseException) -> bool:
     """Whether ``error`` comes out of a signal's handler: a function that was given the frame that it interrupted."""
-    traceback = error.__traceback__
+    traceback = TRACEBACK.__get__(error)
     while traceback is not None:
         interrupted = traceback.tb_frame.f_back
         if interrupted is not None and _was_given(traceback.tb_frame, interrupted):
             return True
         traceback = traceback.tb_next
     return False
+
+
+def _is_the_applications(error: BaseException) -> bool:
+    """Whether the innermost frame that ``error`` has left runs code of neither ours nor the standard library's."""
+    innermost = TRACEBACK.__get__(error)
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    if innermost is None:
+        return False
+    package = str(innermost.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package not in _OURS and package not in sys.stdlib_module_names
 
 
 _OURS = frozenset({"erni_run", "opentelemetry", "google", "grpc", "wrapt"})

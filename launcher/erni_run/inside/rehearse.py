@@ -13,7 +13,6 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 from erni_run.config.libraries import LIBRARIES
 from erni_run.inside.functions import native
 from erni_run.inside.functions.resolve import Found, Native, NotFound, resolve
-from erni_run.inside.functions.site import Wish, wrong_captures
+from erni_run.inside.functions.site import Wish, without_conflicts, wrong_captures
 from erni_run.inside.imports import is_glob, matches
 from erni_run.inside.libraries import is_installed, is_native
 from erni_run.inside.libraries import obstacle as library_obstacle
@@ -41,7 +40,7 @@ def main() -> None:
 
 def _functions(plan: Plan) -> Iterator[dict[str, Any]]:
     """A row for each entry: ``functions`` that it names, ``places`` where they stand, ``notes`` on what to know."""
-    known: dict[Any, SpanPlan] = {}
+    known: dict[Any, list[Wish]] = {}
     for span in plan.spans:
         row: dict[str, Any] = {
             "kind": "span",
@@ -81,21 +80,22 @@ def _resolve(span: SpanPlan) -> Iterator[Found | Native]:
         raise missing or NotFound(f"no module matches {span.module!r}")
 
 
-def _problem(hit: Found | Native, span: SpanPlan, known: dict[Any, SpanPlan]) -> str:
+def _problem(hit: Found | Native, span: SpanPlan, known: dict[Any, list[Wish]]) -> str:
     """What keeps ``span`` from being recorded as the file says, "" if nothing does."""
     code = hit.code if isinstance(hit, Found) else None
-    wish = Wish(span, CapturePlan(), hit.module, hit.qualname)
+    only, receiver = (hit.only, hit.receiver) if isinstance(hit, Found) else (None, ())
+    wish = Wish(span, CapturePlan(), hit.module, hit.qualname, only, receiver)
     for mistake in wrong_captures(wish, code):
         return f"{hit.qualname}: {mistake}"
     if isinstance(hit, Native):
         obstacle = native.obstacle(hit)
         return f"{hit.qualname} {obstacle}" if obstacle else ""
-    only = hit.inherited_by if hit.receiver else None
-    place = hit.function, hit.inner, only
-    earlier = known.setdefault(place, span)
-    if replace(earlier, target="", line=0) == replace(span, target="", line=0):
-        return ""
-    return f"{hit.module}:{hit.qualname} is traced already, by line {earlier.line}: remove one of the two"
+    wishes = known.setdefault((hit.function, hit.inner), [])
+    wishes.append(wish)
+    for refused, by in without_conflicts(wishes)[1]:
+        if refused is wish:
+            return f"{hit.module}:{hit.qualname} is traced already, by line {by.line}: remove one of the two"
+    return ""
 
 
 def _notes(hit: Found | Native, span: SpanPlan) -> list[str]:

@@ -22,7 +22,7 @@ from erni_run.inside import signals
 from erni_run.inside.background import Background
 from erni_run.inside.ending import at_end
 from erni_run.inside.forks import in_child
-from erni_run.inside.ourselves import aside, is_the_applications
+from erni_run.inside.ourselves import aside, is_to_be_raised
 
 RunAfter = Callable[[FunctionType, Callable[[], object]], object]
 """``run_after(f, g)`` lets ``g()`` run after each call of ``f``."""
@@ -68,7 +68,7 @@ class Termination:
                 _signal.signal(signal.SIGTERM, _Handler(self._end))
                 _Action.current().reset_when_called()
         except Exception as error:  # another thread; no ctypes. The journal keeps what SIGTERM leaves
-            if is_the_applications(error):
+            if is_to_be_raised(error):
                 raise
 
     def _begin_in_child(self) -> None:

@@ -86,7 +86,7 @@ class Delivery:
             while not self._courier.intake.take(common, encoded):
                 continue  # another thread has just ended what was, and begun anew
         except Exception as error:
-            if ourselves.is_the_applications(error) or ourselves.is_a_signal_handlers(error):
+            if ourselves.is_to_be_raised(error):
                 raise
             self._courier.intake.refuse("not encodable")
             say_once(f"a span cannot be encoded: {describe(error)}")

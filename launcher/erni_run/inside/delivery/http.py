@@ -54,7 +54,7 @@ class Http:
             return self._exchange(request, headers)
         except (certificates.Unusable, OSError, http.client.HTTPException, ValueError) as error:
             self._connection.close()
-            if ourselves.is_the_applications(error):
+            if ourselves.is_to_be_raised(error):
                 raise
             return _failure(error)
 
@@ -79,7 +79,7 @@ class Http:
         try:
             body = response.read(_LARGEST_BODY)
         except (OSError, http.client.HTTPException) as error:
-            if ourselves.is_the_applications(error):
+            if ourselves.is_to_be_raised(error):
                 raise
             body = b""
         if not response.isclosed():

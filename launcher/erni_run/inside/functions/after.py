@@ -10,7 +10,7 @@ from erni_run.inside.functions import build
 from erni_run.inside.functions.source import Shape
 from erni_run.inside.functions.trampoline import copy
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, is_the_applications
+from erni_run.inside.ourselves import aside, is_to_be_raised
 
 
 def run_after(function: FunctionType, call: Callable[[], object]) -> None:
@@ -25,7 +25,7 @@ def run_after(function: FunctionType, call: Callable[[], object]) -> None:
         try:
             aside(call)
         except Exception as error:
-            if is_the_applications(error):
+            if is_to_be_raised(error):
                 raise
             say_once(f"{function.__module__}.{function.__qualname__}: {describe(error)}")
         return result

@@ -10,7 +10,7 @@ from opentelemetry import context, trace
 
 from erni_run.inside.forks import process
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, is_the_applications
+from erni_run.inside.ourselves import aside, is_to_be_raised
 from erni_run.inside.recorder.provider import Provider
 from erni_run.inside.recorder.template import by_name
 from erni_run.version import __version__
@@ -49,7 +49,7 @@ def backend(site: Site) -> Backend:
         try:
             return _own(provider, site, kind, attributes)
         except Exception as error:  # e.g. limits in the environment that the SDK refuses
-            if is_the_applications(error):
+            if is_to_be_raised(error):
                 raise
             say_once(f"no spans are recorded: {describe(error)}")
             return _none()

@@ -15,8 +15,9 @@ from typing import Any
 
 from erni_run.inside.functions import source
 from erni_run.inside.functions.source import Shape
+from erni_run.inside.ourselves import TRACEBACK
 
-_LOOKING = {"type": type, "str": str, "len": len, "plain": frozenset({int, bool, float})}
+_LOOKING = {"type": type, "len": len, "str": str, "int": int, "bool": bool, "float": float}
 """What a trampoline looks at parameters with."""
 _STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
@@ -37,6 +38,7 @@ def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape, origin
         raise NotInstrumentable("its free variables cannot be kept")
     table = {
         **hooks,
+        "documentation": source.documentation(code),
         "original": original,
         **_LOOKING,
         "exc_info": _thrown,
@@ -118,10 +120,16 @@ def _line_table(code: CodeType) -> bytes:
 def take_exception() -> BaseException | None:
     """The exception on its way, without the trampoline's entry in its traceback."""
     error = sys.exc_info()[1]
-    traceback = error.__traceback__ if error is not None else None
-    if _STRIP_FRAME and error is not None and traceback is not None and traceback.tb_next is not None:
-        error.__traceback__ = traceback.tb_next
+    if error is not None:
+        strip_frame(error)
     return error
+
+
+def strip_frame(error: BaseException) -> None:
+    """Take the outermost entry, that of the frame which is about to raise ``error`` again, off its traceback."""
+    traceback = TRACEBACK.__get__(error)
+    if _STRIP_FRAME and traceback is not None and traceback.tb_next is not None:
+        TRACEBACK.__set__(error, traceback.tb_next)
 
 
 def _thrown() -> tuple[Any, Any, Any]:
@@ -130,7 +138,7 @@ def _thrown() -> tuple[Any, Any, Any]:
     """
     kind, error, traceback = sys.exc_info()
     if error is not None and traceback is not None:
-        error.__traceback__ = traceback.tb_next
+        TRACEBACK.__set__(error, traceback.tb_next)
     return kind, error, traceback
 
 

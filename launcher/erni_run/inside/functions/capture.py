@@ -20,7 +20,7 @@ from erni_run.inside.functions.redact import REDACTED, is_redacted
 from erni_run.inside.functions.source import Parameters
 from erni_run.inside.functions.value import INT64, clean
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, is_a_signal_handlers, thread, under_way
+from erni_run.inside.ourselves import aside, is_to_be_raised, thread, under_way
 from erni_run.plan import CapturePlan
 
 RESULT = "result"
@@ -222,7 +222,7 @@ def _clean_in_passing(most: int, where: str, attribute: str, value: Any) -> Any:
 
 def _failed(where: str, attribute: str, error: BaseException) -> None:
     """Count what the expression has raised; what a signal's handler has raised meanwhile goes on its way."""
-    if isinstance(error, KeyboardInterrupt) or is_a_signal_handlers(error):
+    if is_to_be_raised(error):
         raise error
     failed[where] += 1
     say_once(f"{where or 'capture'}: {attribute!r} is left out where its expression fails: {describe(error)}")

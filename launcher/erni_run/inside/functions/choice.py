@@ -24,7 +24,7 @@ def choose(options: list[Option], receiver: tuple[str, ...]) -> Around:
     """
     if len(options) == 1:
         return options[0].around
-    ordered = sorted(options, key=lambda option: -len(option.only.__mro__) if option.only else 0)
+    ordered = sorted(options, key=lambda option: -len(_bases(option.only)) if option.only is not None else 0)
     choice = _Choice(ordered)
     shapes = [option.around.shape for option in ordered]
     shape = replace(
@@ -37,7 +37,9 @@ def choose(options: list[Option], receiver: tuple[str, ...]) -> Around:
 
 
 class _Choice:
-    """Hooks that hand on to those of the option that was chosen. A state is that option and its own state."""
+    """Hooks that hand on to those of the option that was chosen. A state is that option and its own state, None where
+    that is None.
+    """
 
     def __init__(self, options: list[Option]) -> None:
         self._options = options
@@ -71,24 +73,29 @@ class _Choice:
         for option in self._options:
             end = start + len(option.around.shape.entry)
             if option.only is None or is_for(receiver, option.only):
-                return option, option.around.hooks[hook](*entry[start:end])
+                inner = option.around.hooks[hook](*entry[start:end])
+                return None if inner is None else (option, inner)
             start = end
-        return self._options[0], None
+        return None
 
     def _last(self, hook: str, state: Any, result: Any, exit_: tuple[Any, ...]) -> Any:
         option, inner = state
-        if inner is None:
-            return result
         if not option.around.shape.takes_result:
             return option.around.hooks[hook](inner, result)
         start = sum(len(other.around.shape.exit) for other in self._options[: self._options.index(option)])
         return option.around.hooks[hook](inner, result, *exit_[start : start + len(option.around.shape.exit)])
 
     def _hand_on(self, hook: str, state: Any, *more: Any) -> Any:
-        option, inner = state
+        option, inner = state if state is not None else (self._options[0], None)
         return option.around.hooks[hook](inner, *more)
 
 
 def is_for(receiver: Any, only: type) -> bool:
-    """Whether a method that was called on ``receiver``, an object or a class, is one of ``only``."""
-    return issubclass(receiver, only) if isinstance(receiver, type) else isinstance(receiver, only)
+    """Whether a method that was called on ``receiver``, an object or a class, is one of ``only``; by the order of
+    classes alone, for ``isinstance`` asks metaclasses.
+    """
+    kind = type(receiver)
+    return any(base is only for base in _bases(receiver if issubclass(kind, type) else kind))
+
+
+_bases = vars(type)["__mro__"].__get__

@@ -6,20 +6,21 @@ A coroutine is exchanged for one of the same name that runs it; a future is watc
 
 from __future__ import annotations
 
-import sys
 import weakref
 from functools import partial
 from types import CoroutineType, NoneType
 from typing import TYPE_CHECKING, Any
 
+from erni_run.inside.functions.build import strip_frame
 from erni_run.inside.ourselves import aside
 
 if TYPE_CHECKING:
     from erni_run.inside.functions.probe import Probe
 
-_STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts our frame back
-NEVER_FOLLOWED = frozenset({NoneType, bool, int, float, str, bytes, list, tuple, dict, set})
-"""Types that are asked after without a call: most results are of one of them."""
+NEVER_FOLLOWED = frozenset(map(id, (NoneType, bool, int, float, str, bytes, list, tuple, dict, set)))
+"""The ids of types that are asked after first: most results are of one of them. To look up a type itself would run the
+``__hash__`` of its metaclass.
+"""
 
 _followed: set[weakref.ref[Any]] = set()
 
@@ -63,7 +64,7 @@ def is_followed(result: Any) -> bool:
     kind = type(result)
     if kind is CoroutineType:
         return not _has_begun(result)
-    return hasattr(kind, "_asyncio_future_blocking")
+    return _attribute(kind, "_asyncio_future_blocking") is not None  # False is what futures say there
 
 
 def _has_begun(coroutine: CoroutineType[Any, Any, Any]) -> bool:
@@ -74,11 +75,13 @@ def _has_begun(coroutine: CoroutineType[Any, Any, Any]) -> bool:
 
 
 def follow(result: Any, following: Following) -> Any:
-    """What the function returns in place of ``result``, which ``is_followed``."""
+    """What the function returns in place of ``result``, which ``is_followed``. Raises an exception where it looks like
+    a future and is none.
+    """
     if type(result) is CoroutineType:
         return _follow_coroutine(result, following)
-    _add_done_callback(result, partial(aside, _done, following))
     _when_gone(result, partial(_abandoned, following, None))
+    _add_done_callback(result, partial(aside, _done, following))
     return result
 
 
@@ -90,6 +93,14 @@ def _add_done_callback(future: Any, callback: Any) -> None:
             own(future, callback)
             return
     future.add_done_callback(callback)
+
+
+def _attribute(kind: type, name: str) -> Any:
+    """The attribute ``name`` of the class ``kind``, None if there is none; its metaclass is not asked."""
+    try:
+        return type.__getattribute__(kind, name)
+    except AttributeError:
+        return None
 
 
 def _follow_coroutine(coroutine: CoroutineType[Any, Any, Any], following: Following) -> Any:
@@ -105,8 +116,7 @@ async def _run(coroutine: CoroutineType[Any, Any, Any], following: Following) ->
         result = await coroutine
     except BaseException as error:
         following.pause(token)
-        if _STRIP_FRAME and error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-            error.__traceback__ = error.__traceback__.tb_next
+        strip_frame(error)
         following.fail(error)
         raise
     following.pause(token)

@@ -21,7 +21,7 @@ from erni_run.inside.functions import build, native, trampoline
 from erni_run.inside.functions.build import NotInstrumentable
 from erni_run.inside.functions.choice import Option, choose
 from erni_run.inside.functions.resolve import Found, Native, NotFound, resolve
-from erni_run.inside.functions.site import Wish, around, hooks_without_code, wrong_captures
+from erni_run.inside.functions.site import Wish, around, hooks_without_code, without_conflicts, wrong_captures
 from erni_run.inside.imports import is_being_imported, is_glob, matches
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside
@@ -29,8 +29,8 @@ from erni_run.plan import CapturePlan, Plan, SpanPlan
 
 Inner = tuple[str, ...]
 _NEVER = frozenset({"erni_run", "__main__"})  # our own, and the script: it is not complete before it has ended
-Wishes = dict[str, Wish]
-"""By target: no two entries of a plan have the same."""
+Wishes = dict[tuple[str, str, str], Wish]
+"""By their ``place``."""
 
 
 @dataclass(eq=False)
@@ -38,7 +38,7 @@ class _Standing:
     """What is on one function, or on one within it. ``essence`` is what of the wishes makes a difference."""
 
     wishes: Wishes
-    essence: list[Wish]
+    essence: list[tuple[object, ...]]
     by_decorator: bool = False
 
 
@@ -104,7 +104,7 @@ def decorate(function: FunctionType, span: SpanPlan, capture: CapturePlan) -> st
             _exchange(function, (), [wish], is_portable=is_nested)
         except NotInstrumentable as reason:
             return f"cannot be instrumented: {reason}"
-        _keep(function, (), _Standing({span.target: wish}, [wish.essence], by_decorator=True))
+        _keep(function, (), _Standing({wish.place: wish}, [wish.essence], by_decorator=True))
         return ""
 
 
@@ -136,9 +136,8 @@ def _named(
                 if isinstance(hit, Native):
                     natives.append((hit, Wish(span, plan.capture, hit.module, hit.qualname, where=where)))
                     continue
-                only = hit.inherited_by if hit.receiver else None
-                wish = Wish(span, plan.capture, hit.module, hit.qualname, only, hit.receiver, where)
-                functions.setdefault((hit.function, hit.inner), {})[span.target] = wish
+                wish = Wish(span, plan.capture, hit.module, hit.qualname, hit.only, hit.receiver, where)
+                functions.setdefault((hit.function, hit.inner), {})[wish.place] = wish
     return functions, natives
 
 
@@ -173,9 +172,9 @@ def _carried(standing: _Standing, plan: Plan) -> Wishes:
         return standing.wishes
     spans = {span.target: span for span in plan.spans}
     return {
-        target: wish.renewed(spans[target], plan.capture, _where(spans[target], plan))
-        for target, wish in standing.wishes.items()
-        if target in spans and spans[target].layer == wish.span.layer
+        place: wish.renewed(spans[target], plan.capture, _where(spans[target], plan))
+        for place, wish in standing.wishes.items()
+        if (target := wish.span.target) in spans and spans[target].layer == wish.span.layer
     }
 
 
@@ -193,7 +192,9 @@ def _put(function: FunctionType, inner: Inner, wishes: Wishes) -> None:
             if wish.line:
                 _say(wish, "is traced already, by @traced_span: not traced")
         return
-    kept = _without_conflicts(wishes.values())
+    kept, refused = without_conflicts(wishes.values())
+    for wish, rival in refused:
+        _say(wish, f"is traced already, by line {rival.line}: not traced")
     essence = [wish.essence for wish in kept]
     standing = _Standing(wishes, essence)
     if known is not None and known.essence == essence and (inner or trampoline.is_instrumented(function)):
@@ -205,22 +206,6 @@ def _put(function: FunctionType, inner: Inner, wishes: Wishes) -> None:
         _say(kept[0], f"cannot be instrumented: {reason}: not traced")
     else:
         _keep(function, inner, standing)
-
-
-def _without_conflicts(wishes: Iterable[Wish]) -> list[Wish]:
-    """One wish for each class of receivers; of two that differ the first in the file wins, and the other is said."""
-    kept: dict[type | None, Wish] = {}
-    for wish in sorted(wishes, key=lambda wish: wish.line):
-        rivals = [
-            other
-            for only, other in kept.items()
-            if only is wish.only or (other.span.mode, other.span.current) != (wish.span.mode, wish.span.current)
-        ]
-        if not rivals:
-            kept[wish.only] = wish
-        elif rivals[0].essence != wish.essence:
-            _say(wish, f"is traced already, by line {rivals[0].line}: not traced")
-    return list(kept.values())
 
 
 def _exchange(function: FunctionType, inner: Inner, wishes: list[Wish], *, is_portable: bool) -> None:
@@ -293,7 +278,7 @@ def _make_portable(functions: list[FunctionType]) -> None:
         _unloaded.update(functions)
         for function, inner, standing in _all_standing():
             if function in _unloaded and not inner:
-                _exchange(function, inner, _without_conflicts(standing.wishes.values()), is_portable=True)
+                _exchange(function, inner, without_conflicts(standing.wishes.values())[0], is_portable=True)
 
 
 def _guarded(work: Callable[[], None]) -> None:

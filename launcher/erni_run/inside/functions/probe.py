@@ -24,7 +24,7 @@ from erni_run.inside.ourselves import (
     exchangers,
     is_a_signal_handlers,
     is_ours,
-    is_the_applications,
+    is_to_be_raised,
     under_way,
 )
 
@@ -148,7 +148,7 @@ class Probe:
 
     def leave(self, state: Any, result: Any = None) -> Any:
         """The call has returned ``result``; returns what the application gets."""
-        if result is not None and type(result) not in NEVER_FOLLOWED and is_followed(result):
+        if result is not None and id(type(result)) not in NEVER_FOLLOWED and is_followed(result):
             return self._follow(result, state, ())
         span, way = None, under_way
         if type(state) is tuple:
@@ -235,8 +235,7 @@ class Probe:
 
     def finish(self, state: Any, result: Any = None, *exit_: Any) -> None:
         """The body has returned ``result``."""
-        if state is not None:
-            self.end(state[0], None, result, exit_)
+        self.end(state[0], None, result, exit_)
 
     def abort(self, state: Any, token: Any = None) -> None:
         """The body has raised what is in ``sys.exc_info()``; a signal's handler may have instead of ``pause``."""
@@ -266,7 +265,12 @@ class Probe:
         span, token = state if type(state) is tuple else (None, state)
         what = self._current.get() if span is None else span
         self.detach(token)
-        return follow(result, Following(self, span, what, exit_))
+        try:
+            return follow(result, Following(self, span, what, exit_))
+        except Exception as error:
+            self.end(span, None)
+            self._swallow("followed", error)
+            return result
 
     # for the hooks, and for what follows an awaitable
 
@@ -298,7 +302,7 @@ class Probe:
                 self._describe_result(span, result, exit_)
         except RecursionError:  # as above: there is no room for more than the end of the span
             pass
-        except Exception as problem:  # the exception's own __str__ may raise
+        except BaseException as problem:  # the exception's own __str__ may raise anything
             self._swallow("described", problem)
         finally:  # whatever it is, the span ends
             self._end(span)
@@ -350,8 +354,8 @@ class Probe:
         if is_a_signal_handlers(error):
             raise error
 
-    def _swallow(self, what: str, error: Exception) -> None:
-        if is_the_applications(error):
+    def _swallow(self, what: str, error: BaseException) -> None:
+        if is_to_be_raised(error):
             raise error
         say_once(f"{self._site.name}: a span could not be {what}: {describe(error)}")
 

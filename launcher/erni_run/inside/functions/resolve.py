@@ -48,6 +48,11 @@ class Found:
         return build.inner(trampoline.original_code(self.function), self.inner)
 
     @property
+    def only(self) -> type | None:
+        """The class to whose calls a span is restricted, None if every call is meant."""
+        return self.inherited_by if self.receiver else None
+
+    @property
     def receiver(self) -> tuple[str, ...]:
         """The name of the parameter that tells for which class an inherited method is called, () if there is none."""
         code = self.function.__code__
@@ -78,19 +83,19 @@ def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found | Nativ
     """
     outer, *within = qualname.split(".<locals>.")
     inner = tuple(name for names in within for name in names.split("."))
-    found: dict[Any, Found | Native] = {}
+    found: dict[tuple[FunctionType, int], Found] = {}
+    natives: dict[tuple[int, str], Native] = {}
     for candidate in _walk(module, outer.split("."), module, ()):
         hit = _hit(candidate, module, "inner" if inner else layer)
         if isinstance(hit, Found):
             hit = _within(hit, qualname[len(outer) :], inner) if inner else hit
-            known = found.get(hit.function)
-            if known is None or (isinstance(known, Found) and known.inherited_by and not hit.inherited_by):
-                found[hit.function] = hit
+            found.setdefault((hit.function, id(hit.only)), hit)
         elif hit is not None and not inner:
-            found[hit.holder, hit.name] = hit
-    if not found:
+            natives[id(hit.holder), hit.name] = hit
+    if not (found or natives):
         raise NotFound(_explain(module, outer))
-    return list(found.values())
+    functions = [hit for hit in found.values() if hit.only is None or (hit.function, id(None)) not in found]
+    return [*functions, *natives.values()]
 
 
 def _hit(candidate: _Candidate, module: ModuleType, layer: str) -> Found | Native | None:

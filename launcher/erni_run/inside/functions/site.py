@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import CodeType
-from typing import Any
 
 from erni_run.inside.functions.capture import Captures, compile_captures, mistakes, sound
 from erni_run.inside.functions.probe import Probe, Site
@@ -38,13 +37,53 @@ class Wish:
         return self.span.line
 
     @property
-    def essence(self) -> Wish:
-        """What makes a difference to the spans: neither the entry's target nor its line does."""
-        return replace(self, span=replace(self.span, target="", line=0))
+    def place(self) -> tuple[str, str, str]:
+        """The entry's target, and the name by which it leads to the function: no two wishes have the same."""
+        return self.span.target, self.module, self.qualname
+
+    @property
+    def filled(self) -> SpanPlan:
+        """The entry with ``{module}``, ``{class}``, ``{function}`` and ``{qualname}`` filled in."""
+        owner, _, name = self.qualname.rpartition(".")
+        words = {"module": self.module, "class": owner, "function": name, "qualname": self.qualname}
+        return replace(
+            self.span,
+            name=_fill(self.span.name or "{qualname}", words),
+            attributes={
+                key: _fill(str(value), words) if key in _NAMED_BY_FUNCTION else value
+                for key, value in self.span.attributes.items()
+            },
+        )
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What makes a difference to the spans: neither the entry's target nor its line does. A class counts by its
+        identity: a metaclass has its own ``__eq__``.
+        """
+        return replace(self.filled, target="", line=0), self.capture, id(self.only), self.receiver
 
     def renewed(self, span: SpanPlan, capture: CapturePlan, where: str) -> Wish:
         """The same function by a newer plan."""
         return replace(self, span=span, capture=capture, where=where)
+
+
+def without_conflicts(wishes: Iterable[Wish]) -> tuple[list[Wish], list[tuple[Wish, Wish]]]:
+    """Of ``wishes`` for one function, one for each class of receivers; and those that are refused, each with the one
+    that stands in its way: of two that differ, the first in the file wins.
+    """
+    kept: dict[int, Wish] = {}
+    refused: list[tuple[Wish, Wish]] = []
+    for wish in sorted(wishes, key=lambda wish: wish.line):
+        rivals = [
+            other
+            for only, other in kept.items()
+            if only == id(wish.only) or (other.span.mode, other.span.current) != (wish.span.mode, wish.span.current)
+        ]
+        if not rivals:
+            kept[id(wish.only)] = wish
+        elif rivals[0].span.target != wish.span.target and rivals[0].essence != wish.essence:
+            refused.append((wish, rivals[0]))
+    return list(kept.values()), refused
 
 
 def around(wish: Wish, code: CodeType, *, is_portable: bool = False, is_alone: bool = True) -> Around:
@@ -91,16 +130,11 @@ def _captures(wish: Wish, parameters: Parameters, *, has_result: bool) -> Captur
 
 
 def _hooks(wish: Wish, captures: Captures, *, has_steps: bool, in_passing: tuple[str, ...] = ()) -> Hooks:
-    owner, _, name = wish.qualname.rpartition(".")
-    words = {"module": wish.module, "class": owner, "function": name, "qualname": wish.qualname}
-    span = wish.span
+    span = wish.filled
     site = Site(
-        name=_fill(span.name or "{qualname}", words),
+        name=span.name,
         kind=span.kind,
-        attributes={
-            key: redact(key, _fill(str(value), words) if key in _NAMED_BY_FUNCTION else value, wish.capture)
-            for key, value in span.attributes.items()
-        },
+        attributes={key: redact(key, value, wish.capture) for key, value in span.attributes.items()},
         cancelled=span.cancelled,
         ignore=frozenset(span.ignore),
         record_exceptions=wish.capture.exceptions,
@@ -112,7 +146,7 @@ def _hooks(wish: Wish, captures: Captures, *, has_steps: bool, in_passing: tuple
     return {**hooks, "clean": captures.clean} if in_passing else hooks
 
 
-def _fill(text: str, words: Mapping[str, str]) -> Any:
+def _fill(text: str, words: Mapping[str, str]) -> str:
     for word, value in words.items():
         text = text.replace(f"{{{word}}}", value)
     return text

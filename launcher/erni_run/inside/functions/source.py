@@ -21,9 +21,7 @@ _FUNCTION = """
     LOCAL_state = HOOK_enter(@entry)
     try:
         LOCAL_result = @await @original(@call)
-        if LOCAL_state is None:
-            return LOCAL_result
-        @leave
+        @last
     except:
         HOOK_fail(LOCAL_state)
         raise
@@ -55,7 +53,7 @@ _GENERATOR = """
                     LOCAL_result = None
         except HOOK_StopIteration as LOCAL_stop:
             LOCAL_result = LOCAL_stop.value
-        @finish
+        @last
     except:
         LOCAL_result = LOCAL_error = None
         @abort(LOCAL_state@token)
@@ -68,7 +66,7 @@ _DELEGATING = """
     LOCAL_state = @begin(@entry)
     try:
         LOCAL_result = yield from LOCAL_inner
-        @finish
+        @last
     except:
         @abort(LOCAL_state@token)
         raise
@@ -101,7 +99,8 @@ _ASYNC_GENERATOR = """
                     LOCAL_result = None
         except HOOK_StopAsyncIteration:
             pass
-        @close
+        if LOCAL_state is not None:
+            @end
     except:
         LOCAL_result = LOCAL_error = None
         @abort(LOCAL_state@token)
@@ -192,6 +191,12 @@ def follows(code: CodeType) -> bool:
     return not code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR)
 
 
+def documentation(code: CodeType) -> str | None:
+    """The docstring that functions made of ``code`` get: CPython keeps it as the first constant."""
+    first = code.co_consts[0] if code.co_consts else None
+    return first if isinstance(first, str) else None
+
+
 def write(code: CodeType, shape: Shape) -> str:
     """The source of the trampoline for ``code``."""
     parameters = Parameters.of(code)
@@ -204,8 +209,9 @@ def write(code: CodeType, shape: Shape) -> str:
     # the function's own names come last: they may look like ours
     exit_ = "".join(f", {name}" for name in shape.exit)
     names = {"exit": exit_, "call": parameters.call, "free": free, "inner": _indented(free) or " pass"}
-    body = _filled(body, {**names, "entry": _entry(shape)})
-    source = f"{head} {NAME}({parameters.signature}):{body}"
+    body = _filled(body, {**names, "entry": _entry(shape, f"{prefix(code)}kind")})
+    documented = f"\n    {MARK + 'documentation'!r}" if documentation(code) else ""
+    source = f"{head} {NAME}({parameters.signature}):{documented}{body}"
     return _inside_owner(source, code.co_freevars) if code.co_freevars else source
 
 
@@ -213,19 +219,20 @@ def _hook(name: str) -> str:
     return f"('\\0erni:{name}' if 1 else 0)"
 
 
-def _entry(shape: Shape) -> str:
-    """The arguments of the first hook."""
+def _entry(shape: Shape, kind: str) -> str:
+    """The arguments of the first hook; ``kind`` is a variable that may be used for them."""
     if not shape.in_passing:
         return ", ".join(shape.entry)
-    values = [_value(name, of, shape.longest) for name, of in shape.in_passing]
+    values = [_value(name, of, shape.longest, kind) for name, of in shape.in_passing]
     return values[0] if len(values) == 1 else f"({', '.join(values)})"
 
 
-def _value(attribute: str, parameter: str, longest: int) -> str:
-    kind = f"{_hook('type')}({parameter})"
-    is_short = f"{kind} is {_hook('str')} and {_hook('len')}({parameter}) <= {longest}"
-    clean = f"{_hook('clean')}({attribute!r}, {parameter})"
-    return f"{parameter} if {is_short} or {kind} in {_hook('plain')} else {clean}"
+def _value(attribute: str, parameter: str, longest: int, kind: str) -> str:
+    """``parameter`` if it needs no work. Types are compared by identity: a metaclass has its own ``__eq__``."""
+    is_short = f"{_hook('len')}({parameter}) <= {longest}"
+    is_plain = f"({kind} := {_hook('type')}({parameter})) is {_hook('str')} and {is_short}"
+    is_plain += "".join(f" or {kind} is {_hook(name)}" for name in ("int", "bool", "float"))
+    return f"{parameter} if {is_plain} else {_hook('clean')}({attribute!r}, {parameter})"
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
@@ -248,8 +255,10 @@ def _words(code: CodeType, shape: Shape) -> dict[str, str]:
     steps = has_steps(code, shape)
     begin, abort, last = ("begin", "abort", "finish") if steps else ("enter", "fail", "leave")
     end = f"HOOK_{last}(LOCAL_state)"
-    with_result = f"HOOK_{last}(LOCAL_state, LOCAL_result@exit)"
-    exchanged = f"return {with_result}" if not steps else f"{with_result}\n        return LOCAL_result"
+    returned = f"{end}\n        return LOCAL_result"
+    if shape.takes_result or follows(code):
+        with_result = f"HOOK_{last}(LOCAL_state, LOCAL_result@exit)"
+        returned = f"{with_result}\n        return LOCAL_result" if steps else f"return {with_result}"
     is_current = steps and shape.is_current
     return {
         "original": "LOCAL_original" if shape.is_portable else "HOOK_original",
@@ -258,11 +267,9 @@ def _words(code: CodeType, shape: Shape) -> dict[str, str]:
         "resume": "LOCAL_token = HOOK_resume(LOCAL_state)" if is_current else "pass",
         "pause": "HOOK_pause(LOCAL_state, LOCAL_token); LOCAL_token = None" if is_current else "pass",
         "token": ", LOCAL_token" if is_current else "",
-        "close": end,
-    } | dict.fromkeys(
-        ("leave", "finish"),
-        exchanged if shape.takes_result or follows(code) else f"{end}\n        return LOCAL_result",
-    )
+        "last": f"if LOCAL_state is None:\n            return LOCAL_result\n        {returned}",
+        "end": end,
+    }
 
 
 def prefix(code: CodeType) -> str:

@@ -25,8 +25,8 @@ Hooks = Mapping[str, Callable[..., Any]]
 For functions, coroutines and generators in context: enter(*entry) -> state, leave(state), fail(state). For generators:
 begin(*entry) -> state, resume(state) -> token, pause(state, token), finish(state), abort(state, token). Where the
 result is taken, leave(state, result, *exit) -> what the call returns, or finish(state, result, *exit). Where the state
-is None, leave is not called. None of them may raise; where a signal handler or a processor does in the midst of leave,
-finish or pause, fail or abort is called, too; they find the exception in ``sys.exc_info()``."""
+is None, leave and finish are not called. None of them may raise; where a signal handler or a processor does in the
+midst of leave, finish or pause, fail or abort is called, too; they find the exception in ``sys.exc_info()``."""
 
 
 @dataclass(frozen=True, eq=False)

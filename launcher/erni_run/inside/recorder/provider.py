@@ -105,7 +105,7 @@ class _Tracer(trace.Tracer):
             try:
                 self._real = self._provider.started().get_tracer(*self._scope)
             except Exception as error:  # whoever starts a span is the application, or a library of its
-                if ourselves.is_the_applications(error):
+                if ourselves.is_to_be_raised(error):
                     raise
                 say_once(f"no spans are recorded: {describe(error)}")
                 self._real = trace.NoOpTracer()

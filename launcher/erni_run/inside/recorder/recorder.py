@@ -16,7 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_s
 
 from erni_run.inside.forks import in_child, process
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside, is_a_signal_handlers, is_the_applications
+from erni_run.inside.ourselves import aside, is_a_signal_handlers, is_to_be_raised
 from erni_run.inside.recorder.ids import Lot, OwnIds, random_bits
 from erni_run.inside.recorder.resource import identity
 from erni_run.inside.recorder.sampling import HeadSampler, Keeping
@@ -130,28 +130,35 @@ class Recorder(TracerProvider):
         if local.generation != process.generation:
             return  # begun before the fork: it is the parent's
         local.ended += 1
+        raised = self._tell_of_end(span) if self.processors else None
         try:
-            try:
-                if self.processors:
-                    self._active_span_processor._on_ending(span)
-                    self._active_span_processor.on_end(span._readable_span())
-            finally:  # whatever a processor raises: its own business is not ours
-                if self._deliver is None:
-                    pass
-                elif local.is_kept:
-                    if self.settlement is not None and span.span_id == local.root_id:
-                        self.settlement.over(local, span.duration / 1e9)
-                    try:
-                        self._deliver(span)
-                    except BaseException as error:
-                        self._deliver_again(span, error)
-                        raise
-                elif self.has_own_sampler:
-                    self._deliver_kept(span)
+            if self._deliver is None:
+                pass
+            elif local.is_kept:
+                if self.settlement is not None and span.span_id == local.root_id:
+                    self.settlement.over(local, span.duration / 1e9)
+                try:
+                    self._deliver(span)
+                except BaseException as error:
+                    self._deliver_again(span, error)
+                    raise
+            elif self.has_own_sampler:
+                self._deliver_kept(span)
         except Exception as error:
-            if is_the_applications(error) or is_a_signal_handlers(error):
+            if is_to_be_raised(error):
                 raise
             say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
+        if raised is not None:
+            raise raised
+
+    def _tell_of_end(self, span: Span) -> BaseException | None:
+        """Tell the processors. Returns what one of them raises: the span is delivered before it goes on its way."""
+        try:
+            self._active_span_processor._on_ending(span)
+            self._active_span_processor.on_end(span._readable_span())
+        except BaseException as error:
+            return error
+        return None
 
     def _deliver_kept(self, span: Span) -> None:
         """What the end of ``span`` tells of a trace that was not kept at its head."""

@@ -20,6 +20,7 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from erni_run.inside.notice import describe
+from erni_run.inside.ourselves import is_to_be_raised
 from erni_run.inside.recorder.attributes import put, put_all
 from erni_run.inside.recorder.current import Current
 from erni_run.inside.recorder.stacktrace import stack_trace
@@ -311,5 +312,7 @@ def _bounded_list(items: Sequence[Any], most: int | None, dropped: int) -> Any:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # an exception whose __str__ raises is still to be recorded
+    except BaseException as problem:  # an exception whose __str__ raises is still to be recorded
+        if is_to_be_raised(problem):
+            raise
         return describe(error)

@@ -10,6 +10,7 @@ import traceback
 from _thread import _local
 
 from erni_run.inside.notice import describe
+from erni_run.inside.ourselves import TRACEBACK, is_to_be_raised
 
 _MOST_SPANS = 10
 
@@ -32,13 +33,15 @@ def stack_trace(error: BaseException) -> str | None:
     if _last.spans > _MOST_SPANS:
         return None
     try:
-        return "".join(traceback.format_exception(error))
-    except Exception:  # an exception whose __str__ raises is still to be recorded
+        return "".join(traceback.format_exception(type(error), error, TRACEBACK.__get__(error)))
+    except BaseException as problem:  # an exception whose __str__ raises is still to be recorded
+        if is_to_be_raised(problem):
+            raise
         return describe(error)
 
 
 def _entries(error: BaseException) -> int:
-    entry, number = error.__traceback__, 0
+    entry, number = TRACEBACK.__get__(error), 0
     while entry is not None:
         entry = entry.tb_next
         number += 1
