@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import signal
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from typing import Any
 
 import pytest
@@ -73,6 +73,10 @@ VALUES: list[tuple[Any, int, Any]] = [
     ({1}, 9, "{1}"),
     (deque([1, 2]), 30, "deque([1, 2])"),
     (Photo(), 9, "a photo"),
+    ({n: n for n in range(40)}, 20, "{0: 0, 1: 1, 2: 2, …"),
+    ({"items": list(range(99)), "n": 1}, 20, "{'items': [0, 1, 2,…"),
+    (OrderedDict(a=1), 30, "{'a': 1}"),
+    (Counter("aab"), 30, "{'a': 2, 'b': 1}"),
     ({"x": list(range(10**4))}, 12, "{'x': [0, 1…"),
     (b"x" * 10**5, 6, "b'xxx…"),
 ]
@@ -99,6 +103,8 @@ EXPRESSIONS: dict[str, Any] = {
     "token": "[redacted]",
     "photo.api_key": "[redacted]",
     "kw['my_password']": "[redacted]",
+    "kw": "{'size': 'XL', 'none': None, 'my_password': '[redacted]'}",
+    "type(kw)": "<class 'dict'>",
     "len(token)": "[redacted]",
 }
 GIVEN: dict[str, Any] = {

@@ -253,7 +253,7 @@ def test_two_plans_one_after_the_other(module: ModuleType) -> None:
 
 
 def test_what_a_decorator_traces_no_plan_touches(module: ModuleType) -> None:
-    span = SpanPlan(target="erni_test_module:work", name="own")
+    span = SpanPlan(target="erni_test_module:work", name="own", attributes={"tier": "gold"})
     assert instrument.decorate(module.work, span, CapturePlan()) == ""
     decorated = module.work.__code__
     instrument.instrument(module, lambda: PLAN)
@@ -262,6 +262,10 @@ def test_what_a_decorator_traces_no_plan_touches(module: ModuleType) -> None:
     assert "tracing.toml:7: erni_test_module:work is traced already, by @traced_span: not traced" in notice._said
     instrument.apply(Plan())
     assert (module.work.__code__, trampoline.is_instrumented(module.other)) == (decorated, False)
+    instrument.apply(Plan(capture=CapturePlan(redact=("tier",))))  # for every span, so for its, too
+    assert module.work.__code__ is not decorated
+    hooks = [constant for constant in module.work.__code__.co_consts if hasattr(constant, "__self__")]
+    assert {hook.__self__._site.attributes["tier"] for hook in hooks} == {"[redacted]"}
 
 
 def test_function_that_can_no_longer_be_found_follows_the_plan(module: ModuleType) -> None:

@@ -16,9 +16,9 @@ from functools import partial
 from typing import Any
 
 from erni_run.config.expression import CALLS, names_in
-from erni_run.inside.functions.redact import REDACTED, is_redacted
+from erni_run.inside.functions.redact import bounded, is_redacted
 from erni_run.inside.functions.source import Parameters
-from erni_run.inside.functions.value import INT64, clean
+from erni_run.inside.functions.value import INT64, REDACTED
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_to_be_raised, thread, under_way
 from erni_run.plan import CapturePlan
@@ -51,7 +51,7 @@ class Captures:
     @property
     def clean(self) -> Callable[[str, Any], Any]:
         """An attribute value, or ``ABSENT`` if there is none to be had."""
-        return partial(_clean_in_passing, self.bounds.max_length, self.where)
+        return partial(_clean_in_passing, self.bounds, self.where)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Compiled anew where a function is unpickled that has been pickled by value."""
@@ -159,8 +159,8 @@ def _compile(
         "__name__": __name__,
         f"{own}thread": thread,
         f"{own}under_way": under_way,
-        f"{own}clean": partial(clean, most=bounds.max_length),
-        f"{own}aside": partial(_aside, bounds.max_length, where),
+        f"{own}clean": partial(bounded, bounds=bounds),
+        f"{own}aside": partial(_aside, bounds, where),
         f"{own}failed": partial(_failed, where),
         f"{own}BaseException": BaseException,
         **{own + name: vars(builtins)[name] for name in CALLS},
@@ -206,17 +206,17 @@ def _calling_ours(expression: str, own: str) -> str:
     return ast.unparse(tree)
 
 
-def _aside(most: int, where: str, attributes: dict[str, Any], attribute: str, value: Any) -> None:
+def _aside(bounds: CapturePlan, where: str, attributes: dict[str, Any], attribute: str, value: Any) -> None:
     """Store ``value``, whose ``str()`` may run code of the application's."""
     try:
-        attributes[attribute] = aside(clean, value, most)
+        attributes[attribute] = aside(bounded, value, bounds)
     except BaseException as error:  # whatever the application's code raises
         _failed(where, attribute, error)
 
 
-def _clean_in_passing(most: int, where: str, attribute: str, value: Any) -> Any:
+def _clean_in_passing(bounds: CapturePlan, where: str, attribute: str, value: Any) -> Any:
     found: dict[str, Any] = {}
-    _aside(most, where, found, attribute, value)
+    _aside(bounds, where, found, attribute, value)
     return found.get(attribute, ABSENT)
 
 

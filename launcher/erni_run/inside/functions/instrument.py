@@ -99,9 +99,8 @@ def decorate(function: FunctionType, span: SpanPlan, capture: CapturePlan) -> st
             first = min(wish.line for wish in known.wishes.values())
             return f"is traced already, by {f'line {first}' if first else '@traced_span'}"
         wish = Wish(span, capture, function.__module__, function.__qualname__)
-        is_nested = bool(function.__code__.co_flags & inspect.CO_NESTED)
         try:
-            _exchange(function, (), [wish], is_portable=is_nested)
+            _exchange(function, (), [wish], is_portable=_goes_away(function))
         except NotInstrumentable as reason:
             return f"cannot be instrumented: {reason}"
         _keep(function, (), _Standing({wish.place: wish}, [wish.essence], by_decorator=True))
@@ -169,7 +168,7 @@ def _imported(plan: Plan) -> Iterator[ModuleType]:
 def _carried(standing: _Standing, plan: Plan) -> Wishes:
     """The wishes that still hold for a function that may no longer be found: somebody has a reference to it."""
     if standing.by_decorator:
-        return standing.wishes
+        return {place: wish.renewed(wish.span, plan.capture, "") for place, wish in standing.wishes.items()}
     spans = {span.target: span for span in plan.spans}
     return {
         place: wish.renewed(spans[target], plan.capture, _where(spans[target], plan))
@@ -187,21 +186,23 @@ def _all_standing() -> list[tuple[FunctionType, Inner, _Standing]]:
 def _put(function: FunctionType, inner: Inner, wishes: Wishes) -> None:
     """Let ``wishes`` be what is on ``function``, or on the function ``inner`` of it; say what cannot be."""
     known = _standing.get(function, {}).get(inner)
-    if known is not None and known.by_decorator:
+    by_decorator = known is not None and known.by_decorator
+    if by_decorator:
         for wish in wishes.values():
             if wish.line:
                 _say(wish, "is traced already, by @traced_span: not traced")
-        return
+        wishes = {place: wish for place, wish in wishes.items() if not wish.line}
     kept, refused = without_conflicts(wishes.values())
     for wish, rival in refused:
         _say(wish, f"is traced already, by line {rival.line}: not traced")
     essence = [wish.essence for wish in kept]
-    standing = _Standing(wishes, essence)
+    standing = _Standing(wishes, essence, by_decorator)
     if known is not None and known.essence == essence and (inner or trampoline.is_instrumented(function)):
         _keep(function, inner, standing)
         return
     try:
-        _exchange(function, inner, kept, is_portable=function in _unloaded)
+        is_portable = function in _unloaded or (by_decorator and _goes_away(function))
+        _exchange(function, inner, kept, is_portable=is_portable)
     except NotInstrumentable as reason:
         _say(kept[0], f"cannot be instrumented: {reason}: not traced")
     else:
@@ -223,6 +224,11 @@ def _exchange(function: FunctionType, inner: Inner, wishes: list[Wish], *, is_po
         trampoline.instrument_inner(function, inner, chosen.hooks, chosen.shape)
     else:
         trampoline.instrument(function, chosen.hooks, chosen.shape)
+
+
+def _goes_away(function: FunctionType) -> bool:
+    """Whether it was made by a call, as nested ones are: what it holds must not be kept by its code."""
+    return bool(function.__code__.co_flags & inspect.CO_NESTED)
 
 
 def _keep(function: FunctionType, inner: Inner, standing: _Standing) -> None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
-from erni_run.inside.functions.value import clean
+from erni_run.inside.functions.value import REDACTED, clean
 from erni_run.plan import CapturePlan, Value
-
-REDACTED = "[redacted]"
 
 
 def is_redacted(name: str, bounds: CapturePlan) -> bool:
     """Whether a value of this name stays in the process. Names are compared without regard to case."""
-    return any(fnmatchcase(name.lower(), glob.lower()) for glob in bounds.redact)
+    return _matches_any(name, bounds.redact)
+
+
+@lru_cache(maxsize=4096)
+def _matches_any(name: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name.lower(), glob.lower()) for glob in globs)
 
 
 def redact(name: str, value: Any, bounds: CapturePlan) -> Value:
     """``value`` as the attribute ``name`` may carry it."""
-    return REDACTED if is_redacted(name, bounds) else clean(value, bounds.max_length)
+    return REDACTED if is_redacted(name, bounds) else bounded(value, bounds)
+
+
+def bounded(value: Any, bounds: CapturePlan) -> Value:
+    """``value`` as ``clean`` makes it within ``bounds``."""
+    return clean(value, bounds.max_length, lambda name: is_redacted(name, bounds))

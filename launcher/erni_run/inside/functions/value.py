@@ -6,28 +6,39 @@ The work is bounded by the length that a value may have, not by the size of the 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from erni_run.plan import Value
 
 INT64 = 1 << 63
-_CONTAINERS = (list, tuple, set, frozenset, deque, dict)
+REDACTED = "[redacted]"
 _DEEPEST = 20
 
 
-def clean(value: Any, most: int) -> Value:
+def _ids(*kinds: type) -> frozenset[int]:
+    """To look up a class itself would run what its metaclass has for that."""
+    return frozenset(map(id, kinds))
+
+
+_LISTS = _ids(list, tuple)
+_TEXTS = _ids(str, bytes, bytearray)
+_COLLECTIONS = _ids(list, tuple, set, frozenset, deque)
+_MAPPINGS = _ids(dict, OrderedDict, defaultdict, Counter)
+
+
+def clean(value: Any, most: int, hides: Callable[[str], bool] = lambda _: False) -> Value:
     """``value`` as an attribute may carry it: strings of at most ``most`` characters, lists of at most ``most`` items.
-    Raises whatever ``value.__str__`` raises.
+    What a dictionary has under a key that ``hides`` is redacted. Raises whatever ``value.__str__`` raises.
     """
-    kind = type(value)
-    if kind in (list, tuple):
+    if id(type(value)) in _LISTS:
         items = _uniform(value[:most], most)
         if items is not None:
             return items
     simple = _primitive(value, most)
-    return cut(_text(value, most), most) if simple is None else simple
+    return cut(str(_Part(most, hides).of(value)), most) if simple is None else simple
 
 
 def cut(text: str, most: int) -> str:
@@ -56,20 +67,31 @@ def _uniform(values: list[Any] | tuple[Any, ...], most: int) -> list[Any] | None
     return items if len(set(map(type, items))) <= 1 and None not in items[:1] else None
 
 
-def _text(value: Any, most: int) -> str:
-    """``str(value)``, of which no more is made than ``most`` characters need."""
-    return str(_part(value, [most], 0))
+class _Part:
+    """What is written out of a value whose text may have ``room`` characters: of the containers of Python's own, no
+    more than that many items. Dictionaries of all kinds are written as ``dict`` is.
+    """
 
+    def __init__(self, room: int, hides: Callable[[str], bool]) -> None:
+        self._room = room
+        self._hides = hides
 
-def _part(value: Any, room: list[int], depth: int) -> Any:
-    """As much of ``value`` as ``room`` allows: each item of a built-in container takes at least one character."""
-    kind = type(value)
-    if kind in (str, bytes, bytearray):
-        return value[: max(room[0], 0)]
-    if kind not in _CONTAINERS or depth == _DEEPEST:
+    def of(self, value: Any, depth: int = 0) -> Any:
+        kind = type(value)
+        if id(kind) in _TEXTS:
+            return value[: max(self._room, 0)]
+        if depth == _DEEPEST:
+            return value
+        if id(kind) in _COLLECTIONS:
+            return kind([self.of(item, depth + 1) for item in self._some(value)])
+        if id(kind) in _MAPPINGS:
+            return {self.of(key, depth + 1): self._item(key, value, depth) for key, value in self._some(value.items())}
         return value
-    parts = []
-    for item in islice(value.items() if kind is dict else value, max(room[0], 0)):
-        room[0] -= 1
-        parts.append(_part(item, room, depth + 1))
-    return kind(parts)
+
+    def _some(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in islice(items, max(self._room, 0)):
+            self._room -= 1
+            yield item
+
+    def _item(self, key: Any, value: Any, depth: int) -> Any:
+        return REDACTED if isinstance(key, str) and self._hides(key) else self.of(value, depth + 1)
