@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+import wrapt
+from erni_run.inside.delivery.encoder import encode
 from erni_run.inside.recorder.provider import Provider
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.plan import ExportPlan, Plan, SamplingPlan
@@ -177,7 +180,105 @@ def test_types_are_what_libraries_ask_for(make: Callable[[], Any]) -> None:
     assert isinstance(span, trace.Span)
     assert span.resource.attributes is provider.resource.attributes
     assert isinstance(provider.get_tracer("shop"), trace.Tracer)
-    assert isinstance(Recorder(RESOURCE).get_tracer("shop"), SdkTracer)
+    tracer = provider.get_tracer("shop")
+    assert isinstance(tracer, SdkTracer)
+    assert (tracer.sampler, tracer.id_generator) == (provider.sampler, provider.id_generator)
+    assert tracer.span_processor is provider._active_span_processor
+    assert tracer._span_limits is provider._span_limits
+
+
+def test_attributes_of_a_live_span_may_change_while_they_are_read() -> None:
+    for _, provider in providers():
+        span = provider.get_tracer("shop").start_span("a", attributes={"a": 1})
+        for name in span.attributes:
+            span.set_attribute(f"{name}2", 1)
+        assert dict(span.attributes) == {"a": 1, "a2": 1}
+
+
+class Redactor(SpanProcessor):
+    """As people write them, with what is private: nothing else lets them."""
+
+    def __init__(self, way: str) -> None:
+        self.way = way
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        if self.way == "start":
+            span._attributes["secret"] = "***"
+            span._attributes = {**span._attributes, "more": 1}
+
+    def on_end(self, span: Any) -> None:
+        if self.way == "end":
+            span._attributes = {**span._attributes, "secret": "***", "more": 1}
+
+
+@pytest.mark.parametrize("way", ["start", "end"])
+def test_redacting_processor_redacts_what_is_delivered(way: str) -> None:
+    delivered: list[Any] = []
+    recorder = Recorder(RESOURCE, delivered.append)
+    recorder.add_span_processor(Redactor(way))
+    recorder.get_tracer("shop").start_span("a", attributes={"secret": "hunter2"}).end()
+    (span,) = delivered
+    assert dict(span.attributes) == {"secret": "***", "more": 1}
+    assert encode(span).count(b"hunter2") == 0
+
+
+def test_shutdown_delivers_what_has_ended() -> None:
+    flushed: list[int] = []
+    recorder = Recorder(RESOURCE, flush=lambda milliseconds: bool(flushed.append(milliseconds)) or True)
+    recorder.shutdown()
+    assert flushed == [30_000]
+
+
+def test_error_from_the_standard_library_in_a_processor_is_the_applications() -> None:
+    class Parsing(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            json.loads("{bad")
+
+    delivered: list[Any] = []
+    recorder = Recorder(RESOURCE, delivered.append)
+    recorder.add_span_processor(Parsing())
+    with pytest.raises(json.JSONDecodeError):
+        recorder.get_tracer("shop").start_span("a").end()
+    assert len(delivered) == 1
+
+
+def test_what_is_no_exception_is_recorded_as_by_the_sdk() -> None:
+    events = []
+    for _, provider in providers():
+        span = provider.get_tracer("shop").start_span("a")
+        span.record_exception(None)
+        events.append([(event.name, dict(event.attributes)) for event in span.events])
+    assert events[1:] == events[:1] * 2
+
+
+def test_each_trace_that_one_exception_fails_has_its_stack_trace() -> None:
+    error, tracer = ValueError("busy"), Recorder(RESOURCE).get_tracer("shop")
+    for _ in range(14):
+        with pytest.raises(ValueError, match="busy"), tracer.start_as_current_span("a") as span:
+            raise error
+        assert "exception.stacktrace" in span.events[0].attributes
+
+
+def test_child_of_a_wrapped_span_is_of_its_trace() -> None:
+    delivered: list[Any] = []
+    tracer = Recorder(RESOURCE, delivered.append, sampling=SamplingPlan(ratio=0.0, keep_errors=True)).get_tracer("shop")
+    root = tracer.start_span("root")
+    child = tracer.start_span("child", trace.set_span_in_context(wrapt.ObjectProxy(root)))
+    child.set_status(trace.StatusCode.ERROR)
+    child.end()
+    root.end()
+    assert [span.name for span in delivered] == ["child", "root"]
+
+
+def test_span_that_is_not_recorded_can_be_copied() -> None:
+    span = Recorder(RESOURCE, sampling=SamplingPlan(ratio=0.0)).get_tracer("shop").start_span("a")
+    for copied in (copy.deepcopy(span), pickle.loads(pickle.dumps(span))):  # ours
+        assert copied.get_span_context() == span.get_span_context()
+        assert not copied.is_recording()
+
+
+def test_name_may_be_anything() -> None:
+    assert Recorder(RESOURCE).get_tracer("shop").start_span(["a"]).name == ["a"]  # type: ignore[arg-type, comparison-overlap]  # misuse
 
 
 def test_processor_added_to_the_lazy_provider_sees_the_next_span() -> None:

@@ -120,6 +120,19 @@ def test_operations_on_one_span_do_not_undo_each_other(first: str, second: str) 
     everywhere(prepare)
 
 
+def test_attribute_that_is_overwritten_is_never_missing() -> None:
+    def prepare() -> Prepared:
+        seen: list[Any] = []
+        span = Shop().span(attributes={"a": 1, "b": 2})
+
+        def check() -> None:
+            assert [sorted(attributes) for attributes in seen] == [["a", "b"]]
+
+        return lambda: span.set_attribute("a", 2), lambda: seen.append(dict(span.values)), check
+
+    everywhere(prepare)
+
+
 def test_what_is_dropped_is_counted_whoever_drops_it() -> None:
     limits = SpanLimits(max_span_attributes=2, max_events=2, max_links=2)
 

@@ -34,6 +34,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from tests.collector import Collector
 from tests.conftest import Workshop
 from tests.inside.test_recorder_threads import everywhere
 
@@ -274,6 +275,37 @@ def test_rule_decides_at_the_root(case: str, own_ids: bool) -> None:
             assert shop.call(name, attributes).is_recording() == is_kept
 
 
+@pytest.mark.parametrize("expression", ["tier", "len(tier)", "order.tier"])
+def test_rule_looks_at_what_a_call_captures(expression: str, workshop: Workshop, collector: Collector) -> None:
+    workshop.write(
+        "shop.py",
+        """
+        class Order:
+            def __init__(self, tier): self.tier = tier
+        def sell(tier, order): return tier
+        """,
+    )
+    workshop.write(
+        "tracing.toml",
+        f"""
+        [sampling]
+        ratio = 0.0
+        [[sampling.rule]]
+        attribute = "tier"
+        matches = "[g4]*"
+        ratio = 1.0
+        [[span]]
+        target = "shop:sell"
+        capture = {{ tier = "{expression}" }}
+        """,
+    )
+    calls = "import shop; [shop.sell(tier, shop.Order(tier)) for tier in ('gold', 'silver', 'gold')]"
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment()}
+    done = workshop.run("erni-run", "python", "-c", calls, environ=environ)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert [span.attributes["tier"] for span in collector.spans] == [4 if "len" in expression else "gold"] * 2
+
+
 def test_rule_is_told_to_other_services_as_any_ratio() -> None:
     shop = Shop(rules=RULES)
     states = {span.get_span_context().trace_state.to_header() for span in (shop.start("POST /a") for _ in range(99))}
@@ -505,7 +537,7 @@ def test_child_of_a_fork_records_its_own_spans_once_below_the_inherited_one(work
     assert parents_instance == "parent" != childs_instance
 
 
-def test_child_of_a_fork_holds_nothing_of_its_parents_traces(workshop: Workshop) -> None:
+def test_child_of_a_fork_decides_on_its_own_part_of_its_parents_traces(workshop: Workshop) -> None:
     reports = forked(workshop, ratio=0.0, keep_errors=True)
-    assert ([name for name, *_ in reports["child"][0]], reports["child"][1]) == (["new"], 0)
+    assert ([name for name, *_ in reports["child"][0]], reports["child"][1]) == (["site", "after", "new"], 0)
     assert ([name for name, *_ in reports["parent"][0]], reports["parent"][1]) == (["new"], 0)

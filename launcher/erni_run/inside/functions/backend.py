@@ -25,11 +25,11 @@ class Backend:
     """The operations of a call site.
 
     ``current`` is what a ContextVar is: ``get()``, ``set(what) -> token``, ``reset(token)``. ``start(captured, base,
-    drawn)`` gives a started span below ``base``, which ``current`` holds, with the values of the site's captures in
-    passing; None where nothing is recorded, or a float where nothing is recorded either, but that shall be made
+    drawn, seen)`` gives a started span below ``base``, which ``current`` holds, with the values of the site's captures
+    in passing; None where nothing is recorded, or a float where nothing is recorded either, but that shall be made
     current. Where ``current`` holds None, a number from ``lot`` may be ``drawn`` before: one below ``lot.unkept`` is
-    what ``start`` would give. ``end(span)`` raises what processors of the application's
-    raise. ``add(span, attributes)`` adds clean attributes.
+    what ``start`` would give. What is ``seen`` is for those who look at the start of spans, and is added afterwards.
+    ``end(span)`` raises what processors of the application's raise. ``add(span, attributes)`` adds clean attributes.
     """
 
     current: Any
@@ -87,8 +87,8 @@ class _Runtime:
 def _stock(site: Site, kind: trace.SpanKind, attributes: Mapping[str, Any]) -> Backend:
     tracer = trace.get_tracer("erni_run", __version__)
 
-    def start(captured: Any, *_: Any) -> Any:
-        given = by_name(site.in_passing, captured)
+    def start(captured: Any, _: Any, drawn: Any = None, seen: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG001
+        given = seen or by_name(site.in_passing, captured)
         span = aside(lambda: tracer.start_span(site.name, kind=kind, attributes={**attributes, **given}))
         span._erni_run_generation = process.generation
         return span

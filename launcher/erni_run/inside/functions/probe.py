@@ -322,10 +322,14 @@ class Probe:
             entry = entry[1:]
         if not self._is_ready():
             return None
-        span = self._start(..., self._current.get())
+        capture, attributes = self._at_entry, dict[str, Any]()
+        if capture is not None and (self._lot is None or self._lot.is_looked_at):
+            capture(attributes, *entry)
+            capture = None
+        span = self._start(..., self._current.get(), None, attributes)
         if self._at_entry is not None and _is_recording(span):
-            attributes: dict[str, Any] = {}
-            self._at_entry(attributes, *entry)
+            if capture is not None:
+                capture(attributes, *entry)
             self._add(span, attributes)
         return span
 

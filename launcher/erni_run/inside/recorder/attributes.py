@@ -56,7 +56,8 @@ def put_all(attributes: dict[str, Any], more: Mapping[Any, Any], most: int | Non
 
 
 def _put_clean(attributes: dict[str, Any], key: str, value: Any, most: int | None) -> int:
-    attributes.pop(key, None)
+    if key in attributes:  # a call would let other threads in, one of which may end the span
+        del attributes[key]  # noqa: RUF051
     attributes[key] = value
     dropped = 0
     while most is not None and len(attributes) > most:

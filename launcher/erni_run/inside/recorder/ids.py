@@ -16,13 +16,15 @@ random_bits = _source.getrandbits
 
 class Lot(_random.Random):  # random.Random has variables, which CPython 3.11 looks through for each call
     """Draws a number, ``random()``, for each trace that begins with nothing above it; ``unkept`` is the share of them
-    that is not kept, 0.0 if it takes more than a number to decide on one.
+    that is not kept, 0.0 if it takes more than a number to decide on one. ``is_looked_at``: somebody looks at the
+    attributes that spans start with.
     """
 
-    __slots__ = ("unkept",)
+    __slots__ = ("is_looked_at", "unkept")
 
     def __init__(self) -> None:
         self.unkept = 0.0
+        self.is_looked_at = False
         self.begin()
 
     def begin(self) -> None:

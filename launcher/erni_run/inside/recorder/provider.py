@@ -99,6 +99,11 @@ class _Tracer(trace.Tracer):
         self._scope = scope
         self._real: trace.Tracer | None = None
 
+    @property  # type: ignore[misc]  # as Provider's
+    def __class__(self) -> type:
+        sdk = sys.modules.get("opentelemetry.sdk.trace")
+        return sdk.Tracer if sdk is not None else _Tracer
+
     def started(self) -> trace.Tracer:
         """The recorder's tracer, or one that does nothing if there can be none."""
         if self._real is None:

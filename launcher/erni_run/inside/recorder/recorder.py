@@ -30,8 +30,8 @@ class Recorder(TracerProvider):
     """Hands every ended span that was kept to ``deliver``, in the thread that ended it.
 
     ``flush`` delivers what waits, within that many milliseconds. ``remote_parent`` is the parent of spans that have
-    none. A sampler, an id generator, limits and processors of the
-    SDK are used as its own provider uses them; processors see the SDK's readable spans.
+    none. A sampler, an id generator, limits and processors of the SDK are used as its own provider uses them;
+    processors see the SDK's readable spans.
     """
 
     def __init__(
@@ -103,6 +103,13 @@ class Recorder(TracerProvider):
         is_flushed: bool = super().force_flush(timeout)
         return bool(aside(self._flush, timeout)) and is_flushed
 
+    def shutdown(self) -> None:
+        """See ``opentelemetry.sdk.trace.TracerProvider.shutdown``. What has ended is delivered; spans that end later
+        are recorded all the same.
+        """
+        super().shutdown()
+        aside(self._flush, 30_000)
+
     def _look_for_shortcut(self) -> None:
         """``is_watched``: somebody else sees each span that is started. ``plain_head``: what decides on a new trace, if
         that takes nothing but a number that is drawn for it; ``lot`` is where.
@@ -112,6 +119,7 @@ class Recorder(TracerProvider):
         is_plain = has_plain_ids and not (self.is_watched or self.head.has_rules or self.keeping.is_wanted)
         self.plain_head = self.head if is_plain else None
         self.lot.unkept = self.head.unkept if is_plain else 0.0
+        self.lot.is_looked_at = self.is_watched or self.head.has_rules
 
     def started(self, span: Span, context: Context | None) -> None:
         """Tell the processors."""
@@ -155,7 +163,11 @@ class Recorder(TracerProvider):
         """Tell the processors. Returns what one of them raises: the span is delivered before it goes on its way."""
         try:
             self._active_span_processor._on_ending(span)
-            self._active_span_processor.on_end(span._readable_span())
+            readable = span._readable_span()
+            given = readable._attributes
+            self._active_span_processor.on_end(readable)
+            if readable._attributes is not given:  # redacted, for example
+                span._attributes = readable._attributes or {}
         except BaseException as error:
             return error
         return None

@@ -115,8 +115,16 @@ class Span(Current, SdkSpan):
 
     @property
     def _attributes(self) -> BoundedAttributes:
-        values = self.values if self.values is not None else self._merged()
-        return _bounded(values, self._limits.max_span_attributes, self.dropped_attributes)
+        """What processors may write into, too."""
+        bounded = _bounded(self._all_values(), self._limits.max_span_attributes, self.dropped_attributes)
+        bounded._immutable = False
+        return bounded
+
+    @_attributes.setter
+    def _attributes(self, attributes: Mapping[str, Any]) -> None:
+        values: dict[str, Any] = {}
+        put_all(values, attributes, self._limits.max_span_attributes, self._limits.max_span_attribute_length)
+        self.values = values
 
     @property
     def _events(self) -> Any:
@@ -242,11 +250,11 @@ class Span(Current, SdkSpan):
         recorded = {
             "exception.type": kind.__qualname__ if is_plain else f"{kind.__module__}.{kind.__qualname__}",
             "exception.message": _text(exception),
-            "exception.stacktrace": stack_trace(exception),
+            "exception.stacktrace": stack_trace(exception, self.span_id, self.parent_id),
             "exception.escaped": str(escaped),
         }
         present = {name: text for name, text in recorded.items() if text is not None}
-        self.add_event("exception", {**present, **(attributes or {})}, timestamp)
+        self.add_event("exception", {**present, **dict(attributes or {})}, timestamp)
 
     def start(self, start_time: int | None = None, parent_context: Any = None) -> None:
         """See ``opentelemetry.sdk.trace.Span.start``: a span of ours is started when it is made."""

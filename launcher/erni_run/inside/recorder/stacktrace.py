@@ -16,33 +16,26 @@ _MOST_SPANS = 10
 
 
 class _Last(_local):
-    """The exception that this thread has recorded last; one that still propagates has gained entries since."""
+    """The exception that this thread has recorded last, and the span above the one on which it has."""
 
-    number = entries = spans = 0
+    number = above = spans = 0
 
 
 _last = _Last()
 
 
-def stack_trace(error: BaseException) -> str | None:
-    """As ``traceback.format_exception`` has it; None where enough spans have it already."""
-    before, entries = _last.entries, _entries(error)
-    is_the_same = _last.number == id(error) and before < entries  # the number of one that is gone is given away again
-    _last.number, _last.entries = id(error), entries
+def stack_trace(error: BaseException, span_id: int, parent_id: int) -> str | None:
+    """As ``traceback.format_exception`` has it; None where enough spans have it already, each within the next."""
+    is_the_same = _last.number == id(error) and _last.above == span_id
+    _last.number, _last.above = id(error), parent_id
     _last.spans = _last.spans + 1 if is_the_same else 1
     if _last.spans > _MOST_SPANS:
         return None
+    kind = type(error)
     try:
-        return "".join(traceback.format_exception(type(error), error, TRACEBACK.__get__(error)))
+        trace = TRACEBACK.__get__(error) if issubclass(kind, BaseException) else None  # None is recorded, too
+        return "".join(traceback.format_exception(kind, error, trace))
     except BaseException as problem:  # an exception whose __str__ raises is still to be recorded
         if is_to_be_raised(problem):
             raise
         return describe(error)
-
-
-def _entries(error: BaseException) -> int:
-    entry, number = TRACEBACK.__get__(error), 0
-    while entry is not None:
-        entry = entry.tb_next
-        number += 1
-    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanContext, TraceFlags, TraceState
@@ -37,9 +38,11 @@ class Trace:
     verdict: bool | None
     encoded: tuple[bytes, bytes] | None
 
-    def again(self, generation: int, root_id: int) -> Trace:
-        """The same trace in a forked child, whose spans are its own to deliver."""
-        return begin_trace(self.trace_id, self.flags, self.state, generation, root_id)
+    def again(self, generation: int, root_id: int, hold: Callable[[], list[Span]]) -> Trace:
+        """The same trace in a forked child, whose spans are its own to deliver, and to hold if that is still open."""
+        local = begin_trace(self.trace_id, self.flags, self.state, generation, root_id)
+        local.held = hold() if self.held is not None else None
+        return local
 
     def context(self, span_id: int) -> SpanContext:
         """The context of one span of this trace."""

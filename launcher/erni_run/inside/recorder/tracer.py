@@ -47,6 +47,25 @@ class Tracer(SdkTracer):
         self._templates: dict[tuple[str, SpanKind], Template] = {}
 
     @property
+    def sampler(self) -> Any:  # type: ignore[override]  # a property where the base class has a variable
+        """The provider's, as are the other two."""
+        return self.recorder.sampler
+
+    @property
+    def span_processor(self) -> Any:  # type: ignore[override]  # as above
+        """Those that have been added."""
+        return self.recorder._active_span_processor
+
+    @property
+    def id_generator(self) -> Any:  # type: ignore[override]  # as above
+        """What makes the ids."""
+        return self.recorder.id_generator
+
+    @property
+    def _span_limits(self) -> SpanLimits:  # type: ignore[override]  # as above
+        return self.limits
+
+    @property
     def resource(self) -> Resource:  # type: ignore[override]  # a property where the base class has a variable
         """The provider's; a forked child has another."""
         return self.recorder.resource
@@ -74,14 +93,15 @@ class Tracer(SdkTracer):
         """A function ``start(captured, base, drawn)`` that starts a span of one call site below ``base``, which is
         what ``current`` holds, with the clean values of ``captures`` beside the attributes of the site. It gives None
         where there is nothing to make current, because nothing is recorded there already; for a trace that is not kept
-        a number, which is made current as it is. ``drawn`` is the number of a new trace if it has been drawn.
+        a number, which is made current as it is. ``drawn`` is the number of a new trace if it has been drawn, ``seen``
+        what samplers and processors shall see besides, if they look at the start of spans.
         """
         template = Template(self, name, kind, attributes, captures)
         has_room = len(captures) <= template.room
         recorder, begin, new_span_id = self.recorder, self.begin, self.recorder.new_span_id
         draw = recorder.lot.random
 
-        def start(captured: Any, base: Any, drawn: float | None = None) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
+        def start(captured: Any, base: Any, drawn: float | None = None, seen: Mapping[str, Any] | None = None) -> Any:  # noqa: C901, PLR0912  # a call takes as long as ten of these lines
             parent: Any = None
             if base is not None:
                 kind = type(base)
@@ -111,12 +131,12 @@ class Tracer(SdkTracer):
                 parent_id = parent.span_id
                 span_id = new_span_id()
                 if local.generation != process.generation:
-                    local = local.again(process.generation, span_id)
+                    local = local.again(process.generation, span_id, recorder.keeping.hold)
                 local.started += 1
                 beside = parent.base if parent is base else rest(base)
             else:
                 has_nothing = type(parent) is Unsampled and recorder.has_own_sampler
-                return None if has_nothing else _given(begin(template), captures, captured)
+                return None if has_nothing else begin(template, None, seen or by_name(captures, captured))
             span = Span()
             span.trace = local
             span.template = template
@@ -150,7 +170,7 @@ class Tracer(SdkTracer):
         span: Any
         if not recorder.has_own_sampler:
             span = self._ask_sampler(template, parent, base, context, attributes, links)
-        elif type(parent) is Span:
+        elif isinstance(parent, Span):  # proxies of one included
             span = _new(template, parent.trace, parent.span_id, recorder.new_span_id())
             span.trace.started += 1
             span.base = parent.base if parent is base else rest(base)
@@ -232,6 +252,8 @@ class Tracer(SdkTracer):
         return span
 
     def _template(self, name: str, kind: SpanKind) -> Template:
+        if type(name) is not str:
+            return Template(self, name, kind)
         template = self._templates.get((name, kind))
         if template is None:
             template = Template(self, name, kind)
@@ -252,7 +274,7 @@ def _new(template: Template, local: Trace, parent_id: int, span_id: int) -> Any:
     """A span that has just been started, but for its ``base``."""
     span: Any = Span()
     if local.generation != process.generation:
-        local = local.again(process.generation, span_id)
+        local = local.again(process.generation, span_id, template.tracer.recorder.keeping.hold)
     span.trace = local
     span.template = template
     span.span_id = span_id

@@ -7,6 +7,7 @@ drawn for it; ids come of it when somebody asks, the same ones in every task and
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context.context import Context
@@ -27,6 +28,10 @@ class Unsampled(Current, trace.NonRecordingSpan):
     def __init__(self, context: SpanContext, base: Context | None = None) -> None:
         super().__init__(context)
         self.base = base
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is a span like any that does not record: contexts are neither copied nor pickled."""
+        return trace.NonRecordingSpan, (self.get_span_context(),)
 
 
 def of(drawn: float, base: Context | None = None) -> Unsampled:
