@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.collector import Collector
@@ -141,6 +143,29 @@ KIT = """
 
     class Answering(Parent, metaclass=Meta):
         pass
+
+    class Listing:
+        def __init__(self, function): self.on = [function]
+
+    TABLE = {}
+
+    def table(function):
+        TABLE[function.__qualname__] = function
+        name = function.__qualname__
+        def wrapper(*args): return TABLE[name](*args)
+        return wrapper
+
+    @Listing
+    def listed(n):
+        return n
+
+    @table
+    def tabled(n, m):
+        return n + m
+
+    class Desk:
+        @table
+        def drawer(self): return "pens"
 
     def documented():
         def tool(n: "Row"):
@@ -353,6 +378,11 @@ PROGRAMS: dict[str, tuple[str, str, str]] = {
         """,
         "given given given",
     ),
+    "functions that decorators keep where they like": (
+        'target = "kit:listed"\n[[span]]\ntarget = "kit:tabled"\n[[span]]\ntarget = "kit:Desk.drawer"',
+        "print(kit.listed.on[0](1), kit.tabled(2, 3), kit.Desk().drawer())",
+        "listed tabled Desk.drawer",
+    ),
     "a method that several classes inherit": (
         'target = "kit:*Child.named"',
         "print(kit.Child().named(), kit.Parent().named(), kit.OtherChild().named())",
@@ -395,6 +425,23 @@ def test_program_is_traced_and_does_not_notice(workshop: Workshop, collector: Co
     others = "" if "kit:inner" in span else '\n[[span]]\ntarget = "kit:inner"\n'
     workshop.write("tracing.toml", f"[[span]]\n{span}{others}")
     _check(workshop, collector, "import asyncio, sys, kit\n", program, expected)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters are of Python 3.12 (PEP 695)")
+def test_nested_function_with_type_parameters(workshop: Workshop, collector: Collector) -> None:
+    workshop.write(
+        "shop.py",
+        """
+        def outer():
+            def pick[T](first: T, n=1) -> T:
+                "Takes one."
+                return first, T.__name__
+            return pick
+        """,
+    )
+    workshop.write("tracing.toml", '[[span]]\ntarget = "shop:outer.<locals>.pick"\n')
+    program = "pick = shop.outer(); print(pick(1), pick.__doc__, pick.__type_params__, pick.__qualname__)"
+    _check(workshop, collector, "import shop\n", program, "outer.<locals>.pick")
 
 
 def test_method_that_classes_of_several_modules_inherit(workshop: Workshop, collector: Collector) -> None:

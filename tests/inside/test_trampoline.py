@@ -181,6 +181,8 @@ INTROSPECTION: dict[str, Callable[[Any], Any]] = {
     "attributes": vars,
     "defaults": lambda f: (f.__defaults__, f.__kwdefaults__),
     "first line": lambda f: (f.__code__.co_firstlineno, f.__code__.co_filename, f.__code__.co_name),
+    "closure variables": inspect.getclosurevars,
+    "names": lambda f: f.__code__.co_names,
     "type hints": typing.get_type_hints,
     "pickle": lambda f: pickle.loads(pickle.dumps(f)) is f,
     "deep copy": lambda f: copy.deepcopy(f) is f,

@@ -10,7 +10,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Mapping
-from types import AsyncGeneratorType, CodeType, FunctionType
+from types import AsyncGeneratorType, CodeType, FunctionType, GeneratorType
 from typing import Any
 
 from erni_run.inside.functions import source
@@ -44,6 +44,10 @@ def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape, origin
         "exc_info": _thrown,
         "first": _first_asend,
         "asend": AsyncGeneratorType.asend,
+        "athrow": AsyncGeneratorType.athrow,
+        "send": GeneratorType.send,
+        "throw": GeneratorType.throw,
+        "value": vars(StopIteration)["value"].__get__,
         "StopIteration": StopIteration,
         "StopAsyncIteration": StopAsyncIteration,
     }
@@ -54,12 +58,23 @@ def inner(code: CodeType, path: tuple[str, ...]) -> CodeType:
     """The code of the function that is written within ``code``, reached by the names in ``path``: those of functions
     and classes. Raises NotInstrumentable.
     """
-    for name in path:
-        named = [constant for constant in code.co_consts if isinstance(constant, CodeType) and constant.co_name == name]
-        if len(named) != 1:
-            raise NotInstrumentable(f"{len(named) or 'no'} function{'s' if named else ''} {name!r} inside")
-        code = named[0]
-    return code
+    if not path:
+        return code
+    path = _whole(code, path)
+    named = _named(code, path[0])
+    if len(named) != 1:
+        raise NotInstrumentable(f"{len(named) or 'no'} function{'s' if named else ''} {path[0]!r} inside")
+    return inner(named[0], path[1:])
+
+
+def _named(code: CodeType, name: str) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType) and constant.co_name == name]
+
+
+def _whole(code: CodeType, path: tuple[str, ...]) -> tuple[str, ...]:
+    """``path`` with the function that holds the type parameters (PEP 695), if the first name is below one."""
+    generic = f"<generic parameters of {path[0]}>"
+    return (generic, *path) if _named(code, generic) else path
 
 
 def with_inner(
@@ -69,6 +84,7 @@ def with_inner(
     if not path:
         made = trampoline(code, hooks, shape, None)
         return made, made
+    path = _whole(code, path)
     replaced = inner(code, path[:1])
     by, made = with_inner(replaced, path[1:], hooks, shape)
     return code.replace(co_consts=tuple(by if constant is replaced else constant for constant in code.co_consts)), made
@@ -103,6 +119,7 @@ def _disguise(compiled: CodeType, code: CodeType, constants: tuple[Any, ...]) ->
         "co_consts": constants,
         "co_name": code.co_name,
         "co_firstlineno": code.co_firstlineno,
+        "co_names": compiled.co_names + code.co_names,  # it has none; inspect.getclosurevars looks at the function's
         "co_flags": compiled.co_flags | (code.co_flags & inspect.CO_ITERABLE_COROUTINE),
     }
     if sys.version_info >= (3, 11):

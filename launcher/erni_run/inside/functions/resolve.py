@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import gc
 import inspect
 from collections import deque
 from collections.abc import Iterator
@@ -104,6 +105,9 @@ def _hit(candidate: _Candidate, module: ModuleType, layer: str) -> Found | Nativ
     if kind.__module__.partition(".")[0] in _COMPILERS:
         return None
     function = _function(value, qualname, module, layer)
+    is_def = candidate.is_named and candidate.inherited_by is None and not issubclass(kind, type)
+    if layer == "inner" and is_def and (function is None or function.__code__.co_flags & inspect.CO_NESTED):
+        function = _kept_somewhere(qualname, module) or function  # what a decorator has made may hold it anywhere
     if function is not None:
         is_static = issubclass(kind, staticmethod)
         return Found(function, module.__name__, qualname, candidate.inherited_by, is_static)
@@ -199,6 +203,17 @@ def _function(value: Any, qualname: str, module: ModuleType, layer: str) -> Func
     layers = list(_layers(value))
     written_here = [function for function in layers if _is_written_as(function, qualname, module)]
     return written_here[0] if written_here else _unwrapped(value)
+
+
+def _kept_somewhere(qualname: str, module: ModuleType) -> FunctionType | None:
+    """The last resort: the function of that name among all that there are, whoever holds it."""
+    for function in gc.get_objects():
+        if type(function) is FunctionType and function.__globals__ is vars(module):
+            code = trampoline.original_code(function)
+            written = getattr(code, "co_qualname", function.__qualname__)  # since 3.11
+            if written == qualname and code.co_name == qualname.rpartition(".")[2]:
+                return function
+    return None
 
 
 def _unwrapped(value: Any) -> FunctionType | None:

@@ -1,8 +1,8 @@
 r"""The source text of trampolines: a function with the same parameters and flavour that runs hooks around the original.
 
-A trampoline must look nothing up in the application's globals, so what it calls is put among its constants. The source
-spells such a callable ``('\0erni:enter' if 1 else 0)``: the compiler folds that to one constant, which ``trampoline``
-then exchanges. A bare string that is called would draw a SyntaxWarning.
+A trampoline must look nothing up in the application's globals, nor have names that ``inspect`` would show, so what it
+calls is put among its constants. The source spells such a callable ``('\0erni:enter' if 1 else 0)``: the compiler folds
+that to one constant, which ``trampoline`` then exchanges. A bare string that is called would draw a SyntaxWarning.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _GENERATOR = """
                 @resume
                 try:
                     if LOCAL_error is None:
-                        LOCAL_result = LOCAL_inner.send(LOCAL_result)
+                        LOCAL_result = HOOK_send(LOCAL_inner, LOCAL_result)
                     else:
                         LOCAL_result, LOCAL_error = LOCAL_error, None
-                        LOCAL_result = LOCAL_inner.throw(LOCAL_result)
+                        LOCAL_result = HOOK_throw(LOCAL_inner, LOCAL_result)
                 finally:
                     @pause
                 try:
@@ -52,7 +52,7 @@ _GENERATOR = """
                     LOCAL_error = HOOK_exc_info()[1]
                     LOCAL_result = None
         except HOOK_StopIteration as LOCAL_stop:
-            LOCAL_result = LOCAL_stop.value
+            LOCAL_result = HOOK_value(LOCAL_stop)
         @last
     except:
         LOCAL_result = LOCAL_error = None
@@ -88,7 +88,7 @@ _ASYNC_GENERATOR = """
                         LOCAL_result = await LOCAL_step(LOCAL_inner, LOCAL_result)
                     else:
                         LOCAL_result, LOCAL_error = LOCAL_error, None
-                        LOCAL_result = await LOCAL_inner.athrow(LOCAL_result)
+                        LOCAL_result = await HOOK_athrow(LOCAL_inner, LOCAL_result)
                 finally:
                     @pause
                 LOCAL_step = HOOK_asend
