@@ -47,6 +47,10 @@ BROKEN = {
         "2: spool.journal: expected a boolean, found a string; write true without quotes [wrong-type]"
     ],
     "[capture]\nmax_length = 2.5\n": ["2: capture.max_length: expected an integer, found a number [wrong-type]"],
+    '[reload]\nevery = "0s"\n': ["2: reload.every: '0s' is no more than zero [out-of-range]"],
+    '[spool]\nmax_age = "0s"\n': ["2: spool.max_age: '0s' is no more than zero [out-of-range]"],
+    '[spool]\nmax_size = "0KiB"\n': ["2: spool.max_size: '0KiB' is no more than zero [out-of-range]"],
+    '[export]\ntimeout = "0ms"\n': ["2: export.timeout: '0ms' is no more than zero [out-of-range]"],
     "[capture]\nmax_length = 0\n": ["2: capture.max_length: 0 is less than 1 [out-of-range]"],
     "[capture]\nredact = 'x'\n": ["2: capture.redact: expected an array, found a string [wrong-type]"],
     "[service.attributes]\nwhen = 2020-01-01\n": [

@@ -226,7 +226,7 @@ def test_shutdown_delivers_what_has_ended() -> None:
     flushed: list[int] = []
     recorder = Recorder(RESOURCE, flush=lambda milliseconds: bool(flushed.append(milliseconds)) or True)
     recorder.shutdown()
-    assert flushed == [30_000]
+    assert flushed == [1500]
 
 
 def test_error_from_the_standard_library_in_a_processor_is_the_applications() -> None:

@@ -44,6 +44,20 @@ def test_what_recording_needs_may_be_traced_as_well(workshop: Workshop, collecto
     assert expected <= {span.name for span in collector.spans}
 
 
+def test_own_work_for_the_first_span_is_not_traced(workshop: Workshop, collector: Collector) -> None:
+    """The journal is opened, an account of it is written, threads are started."""
+    targets = ("json:*", "contextlib:*.*", "threading:*.*", "os:*", "shop:work")
+    workshop.write("tracing.toml", "".join(f'[[span]]\ntarget = "{target}"\n' for target in targets))
+    workshop.write("shop.py", "def work(): pass\n")
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment()}
+    program = "import json, contextlib, threading, shop; shop.work()"
+    done = workshop.run("erni-run", "python", "-c", program, environ=environ)
+    assert (done.stderr, done.returncode) == ("", 0)
+    work = next(span for span in collector.spans if span.name == "work")
+    later = [span.name for span in collector.spans if span.start > work.start]
+    assert not any(name.startswith(("dump", "load", "suppress", "_Generator", "Thread.start")) for name in later), later
+
+
 @pytest.mark.parametrize("case", FIRST)
 def test_target_is_traced_although_its_import_began_elsewhere(
     workshop: Workshop, collector: Collector, case: str

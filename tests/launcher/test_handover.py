@@ -233,7 +233,46 @@ def test_check_lists_what_would_be_traced_and_fails_for_the_rest(workshop: Works
     assert done.returncode == 1
     assert rows["shop.*:a*"]["functions"] == ["shop.cart:add"]
     assert "has no 'remove'" in rows["shop.cart:remove"]["problem"]
-    assert "No module named 'shop.till'" in rows["shop.till:pay"]["problem"]
+    assert "no module 'shop.till'" in rows["shop.till:pay"]["problem"]
+
+
+REASONS = {
+    "shop.cart:drp": "shop.cart has no 'drp'; did you mean 'drop'?",
+    "shop.cart:nothing": "shop.cart.nothing has no Python code that could be instrumented (NoneType)",
+    "shop.cart:Cart": "shop.cart.Cart is a class; write shop.cart:Cart.* for its methods",
+    "shop.cart:basket.fill": "shop.cart.basket is neither a module nor a class, and names lead through those alone",
+    "shop.cart:*.fil": "no class in shop.cart that matches '*' has 'fil'; did you mean 'fill'?",
+    "shop.cart:x*": "nothing in shop.cart matches 'x*'",
+    "shop.cart:drop.<locals>.inne": "shop.cart:drop has no function 'inne' inside; did you mean 'inner'?",
+    "shop.crt:drop": "no module 'shop.crt'; did you mean 'cart'?",
+    "shops.cart:drop": "no module 'shops'; did you mean 'shop'?",
+    "warehouse:drop": "no module 'warehouse'; check where the application starts, or set PYTHONPATH as it has it",
+}
+
+
+def test_check_says_why_and_what_was_probably_meant(workshop: Workshop) -> None:
+    workshop.write("shop/__init__.py", "")
+    workshop.write(
+        "shop/cart.py",
+        """
+        nothing = None
+        def drop(item):
+            def inner(): return item
+            return inner
+        class Cart:
+            def fill(self): pass
+        basket = Cart()
+        """,
+    )
+    captures = '[[span]]\ntarget = "shop.cart:Cart.fill"\ncapture = { a = "slf", b = "x", c = "self" }\n'
+    workshop.write("tracing.toml", "".join(f'[[span]]\ntarget = "{target}"\n' for target in REASONS) + captures)
+    done = workshop.run("erni-run", "check", "--json")
+    problems = {row["target"]: row["problem"] for row in json.loads(done.stdout)["rows"] if row["kind"] == "span"}
+    assert problems.pop("shop.cart:Cart.fill") == (
+        "Cart.fill: capture 'a': there is no parameter 'slf'; did you mean 'self'?; "
+        "capture 'b': there is no parameter 'x'"
+    )
+    assert problems == REASONS
 
 
 def test_check_reports_many_functions_and_those_named_twice(workshop: Workshop) -> None:

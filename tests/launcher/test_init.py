@@ -423,14 +423,40 @@ KIT = """
 """
 
 
+CONDITIONS = """
+    import functools, sys
+
+    def retry(function):
+        @functools.wraps(function)
+        def again(*arguments, **keywords): return function(*arguments, **keywords)
+        return again
+
+    class Desk:
+        @retry
+        def _on_vision_handoff(self, ctx, photos: list[str]): return photos
+
+    if sys.platform == "win32":
+        @function_tool
+        def look(place): return place
+    try:
+        import not_there
+    except ImportError:
+        pass
+    else:
+        class SpareAgent:
+            def run(self, photos: list[str]): return photos
+"""
+
+
 @pytest.mark.parametrize(
     ("files", "count"),
     [
+        ({"shop/__init__.py": CONDITIONS}, 3),
         ({"shop/__init__.py": KIT}, 2),
         ({"shop/__init__.py": "", "shop/worker.py": WORKER}, 3),
         ({"shop/desk.py": DESK, "shop/routing.py": ROUTING}, 5),
     ],
-    ids=["tools within functions", "Celery and Starlette", "frameworks of one's own"],
+    ids=["conditions and decorators", "tools within functions", "Celery and Starlette", "frameworks of one's own"],
 )
 def test_check_accepts_what_is_proposed(workshop: Workshop, files: dict[str, str], count: int) -> None:
     for name, text in files.items():

@@ -52,7 +52,7 @@ class Export(Section):
     certificate: value.Text = Field(default="", description="CA file that signed the collector's certificate.")
     client_certificate: value.Text = Field(default="", description="Our certificate, for mTLS.")
     client_key: value.Text = Field(default="", description="The key of client_certificate.")
-    exit_budget: value.Duration = Field(
+    exit_budget: value.Budget = Field(
         default="1.5s", description="The longest that tracing may delay the application's exit."
     )
 

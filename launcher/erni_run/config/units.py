@@ -34,6 +34,11 @@ def seconds(value: object) -> float:
     return float(amount) * _SECONDS[unit]
 
 
+def positive_seconds(value: object) -> float:
+    """A duration in seconds that is not zero. Raises Wrong."""
+    return _not_zero(value, seconds(value))
+
+
 def optional_seconds(value: object) -> float:
     """A duration in seconds, 0 for the empty string that switches an option off. Raises Wrong."""
     return 0.0 if value == "" else seconds(value)
@@ -46,7 +51,13 @@ def size(value: object) -> int:
         raise Wrong(
             "size", f"{quote(value)} is not a size; write one as {_listed(('KiB', 'MiB', 'GiB', 'MB'), amount)}"
         )
-    return int(float(amount) * _SIZES[unit.lower()])
+    return int(_not_zero(value, int(float(amount) * _SIZES[unit.lower()])))
+
+
+def _not_zero(value: object, amount: float) -> float:
+    if not amount:
+        raise Wrong("out-of-range", f"{quote(value)} is no more than zero")
+    return amount
 
 
 def _split(value: object, slug: str, examples: str) -> tuple[str, str]:

@@ -116,7 +116,8 @@ Text = Annotated[str, PlainValidator(rules.text), WithJsonSchema({"type": "strin
 Switch = Annotated[bool, PlainValidator(rules.switch), _or_variable(type="boolean")]
 Ratio = Annotated[float, PlainValidator(rules.ratio), _or_variable(type="number", minimum=0, maximum=1)]
 Length = Annotated[int, PlainValidator(rules.positive), _or_variable(type="integer", minimum=1)]
-Duration = Annotated[str, _checked(units.seconds), _or_variable(type="string", pattern=units.DURATION_PATTERN)]
+Duration = Annotated[str, _checked(units.positive_seconds), _or_variable(type="string", pattern=units.DURATION_PATTERN)]
+Budget = Annotated[str, _checked(units.seconds), _or_variable(type="string", pattern=units.DURATION_PATTERN)]
 OptionalDuration = Annotated[
     str, _checked(units.optional_seconds), _or_variable(type="string", pattern=rf"^$|{units.DURATION_PATTERN}")
 ]

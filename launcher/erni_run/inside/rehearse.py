@@ -6,6 +6,7 @@ modules that it imports may print whatever they like.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 import os
@@ -85,8 +86,9 @@ def _problem(hit: Found | Native, span: SpanPlan, known: dict[Any, list[Wish]]) 
     code = hit.code if isinstance(hit, Found) else None
     only, receiver = (hit.only, hit.receiver) if isinstance(hit, Found) else (None, ())
     wish = Wish(span, CapturePlan(), hit.module, hit.qualname, only, receiver)
-    for mistake in wrong_captures(wish, code):
-        return f"{hit.qualname}: {mistake}"
+    mistakes = "; ".join(wrong_captures(wish, code))
+    if mistakes:
+        return f"{hit.qualname}: {mistakes}"
     if isinstance(hit, Native):
         obstacle = native.obstacle(hit)
         return f"{hit.qualname} {obstacle}" if obstacle else ""
@@ -122,7 +124,22 @@ def _modules(pattern: str) -> Iterator[ModuleType]:
     if is_glob(pattern):
         yield from _below(None, "", pattern.split("."), 1)
     else:
-        yield import_module(pattern)
+        yield _import(pattern)
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if not f"{name}.".startswith(f"{missing}."):
+            raise  # what it imports itself
+        package, _, last = missing.rpartition(".")
+        siblings = pkgutil.iter_modules(sys.modules[package].__path__ if package else None)
+        near = difflib.get_close_matches(last, [info.name for info in siblings], n=1, cutoff=0.6 if package else 0.8)
+        place = "" if package else "; check where the application starts, or set PYTHONPATH as it has it"
+        hint = f"; did you mean {near[0]!r}?" if near else place
+        raise NotFound(f"no module {missing!r}{hint}") from None
 
 
 def _below(path: Any, prefix: str, parts: list[str], depth: int) -> Iterator[ModuleType]:

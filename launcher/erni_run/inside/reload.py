@@ -14,7 +14,7 @@ from binascii import crc32
 
 from erni_run.inside import forks
 from erni_run.inside.background import Background
-from erni_run.inside.notice import say, say_once
+from erni_run.inside.notice import describe, say, say_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Stamp = tuple[int, int, int]
 
 _QUIET = 0.05  # seconds that a file must have been left alone
+_DERIVED = frozenset({"libraries.modules"})  # from enable and disable
 _LIVE = frozenset({"config", "digest", "command", "capture", "sampling", "spans"})
 
 
@@ -61,8 +62,11 @@ class Watcher:
             return
         time.sleep(_QUIET)
         content = _content(plan.config)
-        if content is None or _stamp(plan.config) != stamp:
+        if _stamp(plan.config) != stamp:
             return  # somebody is writing it: the next look will find it whole
+        if isinstance(content, OSError):
+            say_once(f"{plan.config} cannot be read: {describe(content)}; what it said stays in force")
+            return
         digest = crc32(content)
         try:
             if digest != (plan.digest if self._digest is None else self._digest):
@@ -101,12 +105,12 @@ def _stamp(path: str) -> Stamp | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _content(path: str) -> bytes | None:
+def _content(path: str) -> bytes | OSError:
     try:
         with open(path, "rb") as file:
             return file.read()
-    except OSError:
-        return None
+    except OSError as error:
+        return error
 
 
 def _needing_restart(old: Plan, new: Plan) -> Iterator[str]:
@@ -118,8 +122,9 @@ def _needing_restart(old: Plan, new: Plan) -> Iterator[str]:
             continue
         before, after = getattr(old, section.name), getattr(new, section.name)
         for option in dataclasses.fields(before):
-            if getattr(before, option.name) != getattr(after, option.name):
-                yield f"{section.name}.{option.name}"
+            name = f"{section.name}.{option.name}"
+            if name not in _DERIVED and getattr(before, option.name) != getattr(after, option.name):
+                yield name
 
 
 def _resample(plan: Plan) -> bool:

@@ -60,6 +60,17 @@ class Function:
         return not (is_private or is_generic or any(name in self.outline.repeated for name in around))
 
     @property
+    def is_conditional(self) -> bool:
+        """Whether it is written below an ``if`` or a ``try`` of the module or of a class."""
+        parts = self.qualname.split(".")
+        return any(".".join(parts[:end]) in self.outline.conditional for end in range(1, len(parts) + 1))
+
+    @property
+    def is_decorated(self) -> bool:
+        """Whether something may stand around it that has other parameters."""
+        return bool({dotted(decorator) for decorator in self.node.decorator_list} - {"staticmethod", "classmethod"})
+
+    @property
     def is_worth_a_span(self) -> bool:
         """Whether it does something of its own: no property, no dunder, no stub."""
         name = self.node.name
@@ -83,7 +94,8 @@ class Class:
 @dataclass(eq=False)
 class Outline:
     """One module. ``imports`` maps local names to dotted ones, ``values`` the module's names to their values;
-    ``repeated`` are the qualified names that several functions or classes have.
+    ``repeated`` are the qualified names that several functions or classes have, ``conditional`` those of what need not
+    come to be.
     """
 
     module: str
@@ -94,6 +106,7 @@ class Outline:
     values: dict[str, ast.expr] = field(default_factory=dict)
     calls: list[tuple[ast.Call, Scope]] = field(default_factory=list)
     repeated: set[str] = field(default_factory=set)
+    conditional: set[str] = field(default_factory=set)
 
     def place(self, node: ast.expr | ast.stmt) -> str:
         """``file:line`` of ``node``."""
@@ -153,6 +166,7 @@ class _Reader(ast.NodeVisitor):
         self._found = found
         self._package = package
         self._scope = Scope()
+        self._is_conditional = False
 
     def visit_Import(self, node: ast.Import) -> None:
         for name in node.names:
@@ -173,10 +187,21 @@ class _Reader(ast.NodeVisitor):
                 if isinstance(statement, (ast.Import, ast.ImportFrom)):
                     self.visit(statement)
         elif "__name__" not in names:
-            self.generic_visit(node)
+            self._visit_perhaps(node)
             return
         for statement in node.orelse:
             self.visit(statement)
+
+    def visit_Try(self, node: ast.Try) -> None:
+        self._visit_perhaps(node)
+
+    def visit_Match(self, node: ast.Match) -> None:
+        self._visit_perhaps(node)
+
+    def _visit_perhaps(self, node: ast.AST) -> None:
+        before, self._is_conditional = self._is_conditional, True
+        self.generic_visit(node)
+        self._is_conditional = before
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self._keep_values(node)
@@ -216,9 +241,12 @@ class _Reader(ast.NodeVisitor):
         qualname = ".".join((*self._scope.path, node.name))
         if qualname in self._found.functions or qualname in self._found.classes:
             self._found.repeated.add(qualname)
+        if self._is_conditional and not self._scope.functions:  # what a function may make is among its constants
+            self._found.conditional.add(qualname)
         return qualname
 
     def _within(self, node: ast.AST, scope: Scope) -> None:
         outer, self._scope = self._scope, scope
+        before, self._is_conditional = self._is_conditional, False
         self.generic_visit(node)
-        self._scope = outer
+        self._scope, self._is_conditional = outer, before

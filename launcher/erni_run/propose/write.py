@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from erni_run.printable import printable
 from erni_run.propose.candidates import Candidate
-from erni_run.propose.capture import captures
+from erni_run.propose.capture import Captures, captures
 from erni_run.propose.handoffs import Handoff
 from erni_run.propose.proposal import Proposal
 
@@ -60,19 +60,24 @@ def _span(found: Candidate) -> str:
 
 
 def _entry(found: Candidate, section: str, *lines: str) -> str:
-    attributes = captures(found.function)
+    function = found.function
+    has_its_parameters = section == "span" or not function.is_decorated  # a handoff's span is around its decorators
+    attributes = captures(function) if has_its_parameters else Captures({}, {})
     body = [
-        f"# {found.function.place}: {found.why}",
         f"[[{section}]]",
         *lines,
-        f"target = {_quoted(found.function.target)}",
+        f"target = {_quoted(function.target)}",
     ]
     if attributes.sure:
         body.append(f"capture = {_table(attributes.sure)}")
     if attributes.doubtful:
         every = attributes.sure | attributes.doubtful
         body.append(f"# capture = {_table(every)}  # if these may leave the process")
-    return "\n" + "\n".join(map(printable, body)) + "\n"
+    head = [f"# {function.place}: {found.why}"]
+    if function.is_conditional:
+        head.append("# It is written below a condition: take the # off where that holds.")
+        body = [f"# {line}" for line in body]
+    return "\n" + "\n".join(map(printable, head + body)) + "\n"
 
 
 def _remarks(proposal: Proposal) -> Iterator[str]:

@@ -92,7 +92,7 @@ class Delivery:
             say_once(f"a span cannot be encoded: {describe(error)}")
         if self._is_over and self._courier.intake.journal is None:
             say_once("spans that end after the end of the process are dropped")
-        if not self._background.is_running and self._background.start():
+        if not self._background.is_running and ourselves.aside(self._background.start):
             for callback in self._beginnings:
                 ourselves.aside(callback)
 

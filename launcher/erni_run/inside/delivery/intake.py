@@ -17,7 +17,7 @@ from erni_run.inside.delivery.account import Tally
 from erni_run.inside.delivery.journal import Journal
 from erni_run.inside.delivery.memory import Memory
 from erni_run.inside.delivery.request import Head
-from erni_run.inside.ourselves import sleep
+from erni_run.inside.ourselves import aside, sleep
 from erni_run.inside.signals import signals_blocked
 
 _PAUSE = 0.00005  # seconds: whoever's turn it is needs no more than to be let run
@@ -107,16 +107,22 @@ class Intake:
         if self._is_closed:
             return False
         if not self._is_open:
-            with signals_blocked():  # a handler that raises would leave half a journal behind
-                self.journal = self._open_journal()
-                self._writable = None if self._is_closed else self.journal
-                self._is_open = True
+            aside(self._open)
         if self._writable is None or not self._writable.append(head, span):
             gone = self.memory.append(head, span)
             if gone:
-                self._tally.drop(len(gone), "memory full")
-                self._on_overflow(gone)
+                aside(self._overflow, gone)
         return True
+
+    def _open(self) -> None:
+        with signals_blocked():  # a handler that raises would leave half a journal behind
+            self.journal = self._open_journal()
+            self._writable = None if self._is_closed else self.journal
+            self._is_open = True
+
+    def _overflow(self, gone: list[bytes]) -> None:
+        self._tally.drop(len(gone), "memory full")
+        self._on_overflow(gone)
 
     @property
     def ended(self) -> int:

@@ -10,7 +10,7 @@ import functools
 import gc
 import inspect
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import (
     BuiltinFunctionType,
@@ -121,7 +121,8 @@ def _within(outer: Found, names: str, inner: tuple[str, ...]) -> Found:
     try:
         found.code  # noqa: B018  # it raises if there is none
     except build.NotInstrumentable as reason:
-        raise NotFound(f"{outer.module}:{outer.qualname} has {reason}") from None
+        written = [constant.co_name for constant in outer.code.co_consts if isinstance(constant, CodeType)]
+        raise NotFound(f"{outer.module}:{outer.qualname} has {reason}{_near(inner[0], written)}") from None
     return found
 
 
@@ -286,16 +287,41 @@ def _is_written_as(function: FunctionType, qualname: str, module: ModuleType) ->
 
 
 def _explain(module: ModuleType, qualname: str) -> str:
+    """Why ``qualname`` leads to nothing: the part at which it ends, and the nearest name to that."""
     container: Any = module
     path = module.__name__
-    for part in qualname.split("."):
+    parts = qualname.split(".")
+    for part, following in zip(parts, [*parts[1:], ""], strict=True):
         if is_glob(part):
-            return f"nothing in {path} matches {part!r}"
-        value = inspect.getattr_static(container, part, None)
-        if value is None:
-            near = difflib.get_close_matches(part, [name for name in dir(container) if not name.startswith("__")], n=1)
-            return f"{path} has no {part!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            return _explain_glob(module, container, path, part, following)
+        if not issubclass(type(container), (type, ModuleType)):
+            return f"{path} is neither a module nor a class, and names lead through those alone"
+        value = inspect.getattr_static(container, part, _MISSING)
+        if value is _MISSING:
+            return f"{path} has no {part!r}{_near(part, dir(container))}"
         container, path = value, f"{path}.{part}"
-    if type(container).__module__.partition(".")[0] in _COMPILERS:
-        return f"{path} belongs to {type(container).__module__.partition('.')[0]}, which compiles its code itself"
-    return f"{path} has no Python code that could be instrumented ({type(container).__name__})"
+    kind = type(container)
+    compiler = kind.__module__.partition(".")[0]
+    if compiler in _COMPILERS:
+        return f"{path} belongs to {compiler}, which compiles its code itself"
+    if issubclass(kind, type):
+        return f"{path} is a class; write {module.__name__}:{qualname}.* for its methods"
+    return f"{path} has no Python code that could be instrumented ({kind.__name__})"
+
+
+def _explain_glob(module: ModuleType, container: Any, path: str, part: str, following: str) -> str:
+    matching = [value for _, value, _ in _members(module, part, container)]
+    if not matching:
+        return f"nothing in {path} matches {part!r}"
+    if not following:
+        return f"nothing in {path} that matches {part!r} has Python code that could be instrumented"
+    names = {name for value in matching if issubclass(type(value), type) for name in dir(value)}
+    return f"no class in {path} that matches {part!r} has {following!r}{_near(following, names)}"
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, [other for other in names if not other.startswith("__")], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+_MISSING = object()

@@ -29,9 +29,9 @@ from erni_run.plan import SamplingPlan
 class Recorder(TracerProvider):
     """Hands every ended span that was kept to ``deliver``, in the thread that ended it.
 
-    ``flush`` delivers what waits, within that many milliseconds. ``remote_parent`` is the parent of spans that have
-    none. A sampler, an id generator, limits and processors of the SDK are used as its own provider uses them;
-    processors see the SDK's readable spans.
+    ``flush`` delivers what waits, within that many milliseconds; a shutdown takes it ``exit_budget`` seconds.
+    ``remote_parent`` is the parent of spans that have none. A sampler, an id generator, limits and processors of the
+    SDK are used as its own provider uses them; processors see the SDK's readable spans.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Recorder(TracerProvider):
         remote_parent: SpanContext | None = None,
         settlement: Settlement | None = None,
         flush: Callable[[int], bool] = lambda _: True,
+        exit_budget: float = 1.5,
     ) -> None:
         self.head = HeadSampler(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
         self.keeping = Keeping(sampling if isinstance(sampling, SamplingPlan) else SamplingPlan())
@@ -54,6 +55,7 @@ class Recorder(TracerProvider):
         super().__init__(sampler, resource, False, None, generator, span_limits)
         self._deliver = deliver
         self._flush = flush
+        self._exit_budget = exit_budget
         self.processors: tuple[SpanProcessor, ...] = ()
         self.settlement = settlement
         self.remote_parent = remote_parent
@@ -107,8 +109,12 @@ class Recorder(TracerProvider):
         """See ``opentelemetry.sdk.trace.TracerProvider.shutdown``. What has ended is delivered; spans that end later
         are recorded all the same.
         """
+        self.end()
+        aside(self._flush, int(self._exit_budget * 1000))
+
+    def end(self) -> None:
+        """Shut the added processors down."""
         super().shutdown()
-        aside(self._flush, 30_000)
 
     def _look_for_shortcut(self) -> None:
         """``is_watched``: somebody else sees each span that is started. ``plain_head``: what decides on a new trace, if

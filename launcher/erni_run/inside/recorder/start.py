@@ -63,8 +63,9 @@ def _recorder(
         remote_parent=parent_of_process(environ),
         settlement=settlement,
         flush=flush,
+        exit_budget=plan.export.exit_budget,
     )
-    at_end(recorder.shutdown)  # the application's own processors
+    at_end(recorder.end)  # the application's own processors
     return recorder
 
 
