@@ -209,7 +209,7 @@ def write(code: CodeType, shape: Shape) -> str:
     # the function's own names come last: they may look like ours
     exit_ = "".join(f", {name}" for name in shape.exit)
     names = {"exit": exit_, "call": parameters.call, "free": free, "inner": _indented(free) or " pass"}
-    body = _filled(body, {**names, "entry": _entry(shape, f"{prefix(code)}kind")})
+    body = _filled(body, {**names, "entry": _entry(shape)})
     documented = f"\n    {MARK + 'documentation'!r}" if documentation(code) else ""
     source = f"{head} {NAME}({parameters.signature}):{documented}{body}"
     return _inside_owner(source, code.co_freevars) if code.co_freevars else source
@@ -219,18 +219,18 @@ def _hook(name: str) -> str:
     return f"('\\0erni:{name}' if 1 else 0)"
 
 
-def _entry(shape: Shape, kind: str) -> str:
-    """The arguments of the first hook; ``kind`` is a variable that may be used for them."""
+def _entry(shape: Shape) -> str:
+    """The arguments of the first hook."""
     if not shape.in_passing:
         return ", ".join(shape.entry)
-    values = [_value(name, of, shape.longest, kind) for name, of in shape.in_passing]
+    values = [_value(name, of, shape.longest) for name, of in shape.in_passing]
     return values[0] if len(values) == 1 else f"({', '.join(values)})"
 
 
-def _value(attribute: str, parameter: str, longest: int, kind: str) -> str:
+def _value(attribute: str, parameter: str, longest: int) -> str:
     """``parameter`` if it needs no work. Types are compared by identity: a metaclass has its own ``__eq__``."""
-    is_short = f"{_hook('len')}({parameter}) <= {longest}"
-    is_plain = f"({kind} := {_hook('type')}({parameter})) is {_hook('str')} and {is_short}"
+    kind = f"{_hook('type')}({parameter})"
+    is_plain = f"{kind} is {_hook('str')} and {_hook('len')}({parameter}) <= {longest}"
     is_plain += "".join(f" or {kind} is {_hook(name)}" for name in ("int", "bool", "float"))
     return f"{parameter} if {is_plain} else {_hook('clean')}({attribute!r}, {parameter})"
 
