@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict, deque
 from typing import Any
 
 import pytest
-from erni_run.inside.functions import capture
+from erni_run.inside.counts import failed_captures
 from erni_run.inside.functions.capture import compile_captures, mistakes
 from erni_run.inside.functions.source import Parameters
 from erni_run.inside.functions.value import clean
@@ -188,9 +188,9 @@ def test_code_of_the_application_runs_untraced() -> None:
 
 
 def test_failure_is_counted_and_the_others_stay() -> None:
-    before = capture.failed["here"]
+    before = failed_captures["here"]
     assert entry_of({"a": "photo.missing", "b": "n"}) == {"b": 5}
-    assert capture.failed["here"] == before + 1
+    assert failed_captures["here"] == before + 1
 
 
 def test_exception_of_a_signal_handler_passes_through() -> None:

@@ -83,7 +83,9 @@ def made(protocol: str = "grpc") -> bytes:
         settlement.over(traces[trace_id], 0.0)
         settlement.settled([encoded(trace_id)] * 2, "delivered" if trace_id else "rejected")
     plan = ExportPlan(endpoint="https://collector:4318/v1/traces?key=hush", protocol=protocol)
-    moment = Moment(since=1, now=2, spans=Spans(), traces=settlement.snapshot())
+    moment = Moment(
+        since=1, now=2, spans=Spans(), traces=settlement.snapshot(), failed_captures={"tracing.toml:3": 7}, overflowed=8
+    )
     return request(plan, RESOURCE.SerializeToString(), moment)
 
 
@@ -106,6 +108,8 @@ def test_numbers_add_up() -> None:
         ("otel.sdk.exporter.span.exported", "INVALID_ARGUMENT"): 1,
         ("erni.trace.settled", "complete work"): 1,
         ("erni.trace.settled", "lost_spans work"): 1,
+        ("erni.trace.overflowed", ""): 8,
+        ("erni.capture.failed", "tracing.toml:3"): 7,
         ("erni.trace.duration", "complete work"): (1, 0.0),
         ("erni.trace.duration", "lost_spans work"): (1, 0.0),
     }
@@ -316,6 +320,8 @@ class Everything(Metrics):
         return b"" if "Trace" in method else super().answer_call(method, body, context)
 
 
+ALL = 'target = "shop:*"'
+LEFT_OUT = 'target = "shop:sell"\ncapture = { gone = "result.nothing" }'
 SHOP = """
 import shop, sys, os
 
@@ -338,8 +344,8 @@ def shop(workshop: Workshop) -> Workshop:
     return workshop
 
 
-def trade(shop: Workshop, url: str, protocol: str, metrics: str, *arguments: str) -> Any:
-    shop.write("tracing.toml", f'[[span]]\ntarget = "shop:*"\n[metrics]\n{metrics}\n')
+def trade(shop: Workshop, url: str, protocol: str, metrics: str, span: str = ALL, *arguments: str) -> Any:
+    shop.write("tracing.toml", f"[[span]]\n{span}\n[metrics]\n{metrics}\n")
     where = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url}
     return shop.start("erni-run", "python", "-W", "ignore", "main.py", *arguments, environ=where, stdin=-1)
 
@@ -362,11 +368,18 @@ def test_traced_process_reports_what_became_of_its_spans(shop: Workshop, protoco
     assert last["erni.trace.duration", "complete sell"][0] == 100
 
 
+def test_attributes_that_were_left_out_are_reported(shop: Workshop) -> None:
+    metrics = Everything()
+    with metrics.running() as server, trade(shop, server.url, "http/protobuf", "enabled = true", LEFT_OUT) as process:
+        process.communicate("\n", timeout=30)
+    assert numbers(metrics.reports[-1])["erni.capture.failed", "tracing.toml:1"] == 100
+
+
 def test_forked_child_reports_for_itself(shop: Workshop) -> None:
     metrics = Everything()
     with (
         metrics.running() as server,
-        trade(shop, server.url, "http/protobuf", "enabled = true", "forks") as process,
+        trade(shop, server.url, "http/protobuf", "enabled = true", ALL, "forks") as process,
     ):
         out, err = process.communicate("\n", timeout=30)
     assert (out, err, process.returncode) == ("", "", 0)

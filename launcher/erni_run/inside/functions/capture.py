@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import builtins
 import difflib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from erni_run.config.expression import CALLS, names_in
+from erni_run.inside.counts import failed_captures
 from erni_run.inside.functions.redact import bounded, is_redacted
 from erni_run.inside.functions.source import Parameters
 from erni_run.inside.functions.value import INT64, REDACTED
@@ -25,9 +25,6 @@ from erni_run.plan import CapturePlan
 
 RESULT = "result"
 ABSENT = ...
-
-failed: Counter[str] = Counter()
-"""How often an attribute has been left out because its expression raised, by where the expression stands."""
 
 
 @dataclass(frozen=True)
@@ -224,5 +221,5 @@ def _failed(where: str, attribute: str, error: BaseException) -> None:
     """Count what the expression has raised; what a signal's handler has raised meanwhile goes on its way."""
     if is_to_be_raised(error):
         raise error
-    failed[where] += 1
+    failed_captures[where or "@traced_span"] += 1
     say_once(f"{where or 'capture'}: {attribute!r} is left out where its expression fails: {describe(error)}")

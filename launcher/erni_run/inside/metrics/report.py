@@ -54,12 +54,18 @@ class Spans(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """When the process began to count and when it is now, in nanoseconds since the epoch; and what it has counted."""
+    """When the process began to count and when it is now, in nanoseconds since the epoch; and what it has counted.
+
+    ``failed_captures`` are attributes that were left out, by the entry that asks for them; ``overflowed`` traces of
+    which only the head has decided whether they are kept.
+    """
 
     since: int
     now: int
     spans: Spans
     traces: Totals
+    failed_captures: Mapping[str, int]
+    overflowed: int
 
 
 def request(plan: ExportPlan, resource: bytes, moment: Moment) -> bytes:
@@ -106,7 +112,11 @@ def _failed(spans: Mapping[str, int], otherwise: str, component: Attributes) -> 
 def _of_traces(moment: Moment) -> Iterable[Metric]:
     traces = moment.traces
     settled = [(count, _trace(*key)) for key, count in traces.settled.items()]
-    yield _Sums(moment=moment, is_monotonic=True).metric("erni.trace.settled", "{trace}", settled)
+    counter = _Sums(moment=moment, is_monotonic=True)
+    yield counter.metric("erni.trace.settled", "{trace}", settled)
+    yield counter.metric("erni.trace.overflowed", "{trace}", [(moment.overflowed, {})])
+    left_out = [(count, {"erni.entry": entry}) for entry, count in moment.failed_captures.items()]
+    yield counter.metric("erni.capture.failed", "{attribute}", left_out)
     durations = Metric(name="erni.trace.duration", unit="s")
     durations.histogram.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
     for key, taken in traces.durations.items():

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from erni_run.inside import forks
 from erni_run.inside.background import Background
+from erni_run.inside.counts import failed_captures
 from erni_run.inside.delivery.transport import METRICS, Answer, Transport, open_transport
 from erni_run.inside.forks import in_child
 from erni_run.inside.notice import say_once
@@ -27,7 +28,7 @@ class Reporter:
     """Reports what ``spans`` counts and ``settlement`` knows; ``resource`` gives the process's serialized Resource.
 
     ``follow`` is called when somebody wants to know of traces: at once if metrics were asked for, else when the first
-    report was taken. It returns what ends it.
+    report was taken. It returns what ends it. ``overflowed`` counts traces whose end was not waited for.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Reporter:
         settlement: Settlement,
         *,
         follow: Callable[[], Callable[[], object]],
+        overflowed: Callable[[], int] = lambda: 0,
     ) -> None:
         self._export = export
         self._is_asked_for = plan.enabled == "true"
@@ -46,6 +48,7 @@ class Reporter:
         self._spans = spans
         self._settlement = settlement
         self._follow = follow
+        self._overflowed = overflowed
         self._unfollow: Callable[[], object] | None = None
         self._is_unwanted = False
         self._background = Background("metrics", self._report_regularly, plan.every)
@@ -118,5 +121,12 @@ class Reporter:
             from erni_run.inside.metrics.report import Moment, request
 
         now = time.time_ns()
-        moment = Moment(since=self._since, now=now, spans=self._spans(), traces=self._settlement.snapshot())
+        moment = Moment(
+            since=self._since,
+            now=now,
+            spans=self._spans(),
+            traces=self._settlement.snapshot(),
+            failed_captures=dict(failed_captures),
+            overflowed=self._overflowed(),
+        )
         return self._transport.send(request(self._export, self._resource(), moment), timeout)

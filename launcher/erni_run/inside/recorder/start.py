@@ -86,6 +86,7 @@ def _report(plan: Plan, recorder: Recorder, delivery: Delivery, settlement: Sett
         lambda: delivery.counts,
         settlement,
         follow=lambda: delivery.watch(settlement.settled),
+        overflowed=lambda: recorder.keeping.overflowed,
     )
     delivery.each_turn(reporter.start)
     return end
