@@ -62,9 +62,7 @@ class ConfigError(ErniRunError):
         self.mistakes = mistakes
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         lines = "\n".join(f"  {mistake}" for mistake in mistakes)
-        super().__init__(
-            f"{count} in the configuration, nothing was started:\n{lines}\n  each [word] is explained in {DOCS}"
-        )
+        super().__init__(f"{count} in the configuration:\n{lines}\n  each [word] is explained in {DOCS}")
 
 
 class ViewerError(ErniRunError):

@@ -20,6 +20,8 @@ def launch(options: "Options", environ: "Mapping[str, str]") -> "NoReturn":
     """Become the command of ``options``. Raises ErniRunError for whatever prevents it."""
     path = command.find(options.command[0], environ)
     if is_off(environ):
+        if options.explain:
+            _say("nothing is traced: ENABLE_TRACING or OTEL_SDK_DISABLED switches tracing off")
         command.become(path, options.command, environ)
     try:
         plan = _plan(options, environ)

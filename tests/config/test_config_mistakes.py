@@ -259,7 +259,7 @@ def check(text: str, expected: list[str], environ: dict[str, str], folder: Path,
     count = "1 mistake" if len(expected) == 1 else f"{len(expected)} mistakes"
     lines = [f"  {name}{line}" for line in expected]
     assert str(caught.value).splitlines() == [
-        f"{count} in the configuration, nothing was started:",
+        f"{count} in the configuration:",
         *lines,
         "  each [word] is explained in docs/errors.md",
     ]

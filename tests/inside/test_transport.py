@@ -387,6 +387,16 @@ def test_connection_that_the_server_closes_instead_of_answering_is_no_success() 
     assert answer.reason.startswith("RemoteDisconnected")
 
 
+def test_answer_of_a_server_that_speaks_grpc_is_not_shown() -> None:
+    server = Server()
+    settings = b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18 + b"\n"
+    server.answer = lambda handler: handler.wfile.write(settings)  # type: ignore[method-assign]  # a server of this test's own
+    with server.running():
+        answer = send(server.url)
+    reason = 'the answer is not HTTP; port 4317 is usually for protocol = "grpc", 4318 for HTTP'
+    assert answer == Answer(reason=reason)
+
+
 class Slow(Server):
     """Drips for ever, byte by byte: ``before`` the status line is through, or in the body after it."""
 

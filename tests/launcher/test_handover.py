@@ -214,6 +214,12 @@ def test_explain_names_every_setting_and_its_origin(workshop: Workshop) -> None:
     assert "hush" not in done.stderr
 
 
+def test_explain_says_that_tracing_is_switched_off(workshop: Workshop) -> None:
+    done = workshop.run("erni-run", "--explain", "echo", "on", environ={"ENABLE_TRACING": "false"})
+    assert done.stdout == "on\n"
+    assert done.stderr == "erni-run: nothing is traced: ENABLE_TRACING or OTEL_SDK_DISABLED switches tracing off\n"
+
+
 def test_secret_headers_are_not_left_on_disk(workshop: Workshop) -> None:
     workshop.write("tracing.toml", '[export]\nheaders = { authorization = "Bearer ${TOKEN}" }\n')
     workshop.run("erni-run", "python", "-c", "pass", environ={"TOKEN": "hush"})

@@ -222,6 +222,8 @@ def _failure(error: Exception) -> Answer:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = f"the collector's certificate is not trusted ({error.verify_message})"
         return Answer(misconfigured=True, reason=f"{why}: set export.certificate to the authority that has signed it")
+    if type(error) is http.client.BadStatusLine:  # its text is whatever the server has sent
+        return Answer(reason='the answer is not HTTP; port 4317 is usually for protocol = "grpc", 4318 for HTTP')
     if isinstance(error, ValueError) and not isinstance(error, OSError):  # its text may hold a header's value
         return Answer(misconfigured=True, reason="check export.headers and export.endpoint: HTTP does not allow them")
     return Answer(reason=describe(error))
