@@ -47,6 +47,10 @@ BROKEN = {
         "2: spool.journal: expected a boolean, found a string; write true without quotes [wrong-type]"
     ],
     "[capture]\nmax_length = 2.5\n": ["2: capture.max_length: expected an integer, found a number [wrong-type]"],
+    '[libraries]\nenable = ["aiohttp"]\n': [
+        "2: libraries.enable[0]: 'aiohttp' is not a library that can be instrumented; did you mean 'aiohttp-client'? "
+        "[unknown-library]"
+    ],
     '[reload]\nevery = "0s"\n': ["2: reload.every: '0s' is no more than zero [out-of-range]"],
     '[spool]\nmax_age = "0s"\n': ["2: spool.max_age: '0s' is no more than zero [out-of-range]"],
     '[spool]\nmax_size = "0KiB"\n': ["2: spool.max_size: '0KiB' is no more than zero [out-of-range]"],

@@ -270,13 +270,17 @@ def test_check_says_why_and_what_was_probably_meant(workshop: Workshop) -> None:
         basket = Cart()
         """,
     )
+    wrong = '[[span]]\ntarget = "shop.cart:drop"\nignore = ["builtins:KeyError", "builtins:Eror", "shop.cart:Cart"]\n'
     captures = '[[span]]\ntarget = "shop.cart:Cart.fill"\ncapture = { a = "slf", b = "x", c = "self" }\n'
-    workshop.write("tracing.toml", "".join(f'[[span]]\ntarget = "{target}"\n' for target in REASONS) + captures)
+    workshop.write("tracing.toml", "".join(f'[[span]]\ntarget = "{target}"\n' for target in REASONS) + captures + wrong)
     done = workshop.run("erni-run", "check", "--json")
     problems = {row["target"]: row["problem"] for row in json.loads(done.stdout)["rows"] if row["kind"] == "span"}
     assert problems.pop("shop.cart:Cart.fill") == (
         "Cart.fill: capture 'a': there is no parameter 'slf'; did you mean 'self'?; "
         "capture 'b': there is no parameter 'x'"
+    )
+    assert problems.pop("shop.cart:drop") == (
+        "ignore 'builtins:Eror': module 'builtins' has no attribute 'Eror'; ignore 'shop.cart:Cart': it is no exception"
     )
     assert problems == REASONS
 

@@ -53,7 +53,8 @@ def kind(value: object) -> str:
 def nearest(word: str, choices: Iterable[str]) -> str:
     """``"; did you mean 'attributes'?"``, or nothing if no choice is near."""
     lowered = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    begun = sorted(choice for choice in lowered if choice.startswith(f"{word.lower()}-"))  # aiohttp-client for aiohttp
+    found = begun or difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
     return f"; did you mean {lowered[found[0]]!r}?" if found else ""
 
 

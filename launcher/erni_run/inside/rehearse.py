@@ -59,6 +59,7 @@ def _functions(plan: Plan) -> Iterator[dict[str, Any]]:
                 row["places"].append(_place(hit))
                 row["notes"] += _notes(hit, span)
                 row["problem"] = row["problem"] or _problem(hit, span, known)
+            row["problem"] = row["problem"] or "; ".join(_not_exceptions(span))
         except (Exception, SystemExit) as error:  # a script without a guard ends the process that imports it
             row["problem"] = str(error) if isinstance(error, NotFound) else describe(error)
         yield row
@@ -98,6 +99,21 @@ def _problem(hit: Found | Native, span: SpanPlan, known: dict[Any, list[Wish]]) 
         if refused is wish:
             return f"{hit.module}:{hit.qualname} is traced already, by line {by.line}: remove one of the two"
     return ""
+
+
+def _not_exceptions(span: SpanPlan) -> Iterator[str]:
+    """What is wrong with the exceptions that ``span`` ignores."""
+    for entry in span.ignore:
+        module, _, qualname = entry.partition(":")
+        try:
+            found: Any = import_module(module)
+            for name in qualname.split("."):
+                found = getattr(found, name)
+        except (ImportError, AttributeError) as error:
+            yield f"ignore {entry!r}: {error}"
+        else:
+            if not (isinstance(found, type) and issubclass(found, BaseException)):
+                yield f"ignore {entry!r}: it is no exception"
 
 
 def _notes(hit: Found | Native, span: SpanPlan) -> list[str]:
