@@ -536,6 +536,16 @@ def test_callable_without_python_code_is_traced_by_its_name(workshop: Workshop, 
     assert len(collector.spans) == 3
 
 
+def test_callable_object_without_python_code_is_traced_by_its_name(workshop: Workshop, collector: Collector) -> None:
+    workshop.write("shop.py", "import operator\nfirst = operator.itemgetter(0)\n")
+    workshop.write("tracing.toml", '[[span]]\ntarget = "shop:first"\ncapture = { got = "result" }\n')
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment()}
+    done = workshop.run("erni-run", "python", "-c", "import shop; print(shop.first('pen'))", environ=environ)
+    assert done.stdout == "p\n"
+    assert "shop:first has no Python code: a wrapper stands at its name" in done.stderr
+    assert [(span.name, span.attributes["got"]) for span in collector.spans] == [("first", "p")]
+
+
 def test_attribute_of_a_built_in_class_is_reported(workshop: Workshop) -> None:
     workshop.write("tracing.toml", '[[span]]\ntarget = "collections:deque.append"\n')
     workshop.write("main.py", "import collections; print(collections.deque([1]))\n")

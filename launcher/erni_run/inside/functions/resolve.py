@@ -111,7 +111,7 @@ def _hit(candidate: _Candidate, module: ModuleType, layer: str) -> Found | Nativ
     if function is not None:
         is_static = issubclass(kind, staticmethod)
         return Found(function, module.__name__, qualname, candidate.inherited_by, is_static)
-    if candidate.inherited_by is None and candidate.is_named and _is_native(_plain(value)):
+    if candidate.inherited_by is None and candidate.is_named and _is_native(_plain(value), candidate.holder):
         return Native(value, module.__name__, qualname, candidate.holder, qualname.rpartition(".")[2])
     return None
 
@@ -126,12 +126,18 @@ def _within(outer: Found, names: str, inner: tuple[str, ...]) -> Found:
     return found
 
 
-def _is_native(value: Any) -> bool:
-    """Whether ``value`` is a function of a C extension, by its type alone."""
+def _is_native(value: Any, holder: Any) -> bool:
+    """Whether ``value``, an attribute of ``holder``, is a function of a C extension, or a callable object of one that
+    nothing is bound to, by its type alone.
+    """
     kind = type(value)
-    names = {name for base in kind.__mro__ for name in vars(base)}
+    names: dict[str, Any] = {}
+    for base in reversed(kind.__mro__):
+        names |= vars(base)
     is_routine = kind is BuiltinFunctionType or ("__get__" in names and "__set__" not in names)
-    return is_routine and "__call__" in names and not issubclass(kind, (type, FunctionType, MethodType))
+    is_called = "__call__" in names and type(names["__call__"]) is not FunctionType
+    is_free = is_routine or issubclass(type(holder), ModuleType)
+    return is_free and is_called and not issubclass(kind, (type, FunctionType, MethodType))
 
 
 @dataclass(frozen=True)
