@@ -50,7 +50,7 @@ def end(_: Callable[[str], object], flush: Callable[[], object]) -> float:
     start = _starter()
     rounds = []
     for _round in range(ROUNDS):
-        spans = [start((_photo(number),)) for number in range(SPANS_A_ROUND)]
+        spans = [start(_photo(number)) for number in range(SPANS_A_ROUND)]
         began = time.thread_time()
         for span in spans:
             span.end()
@@ -89,7 +89,7 @@ def late(_: Callable[[str], object], flush: Callable[[], object]) -> float:
     start = _starter()
     threading.Thread(target=_spin, daemon=True).start()
     noise = _percentile(lambda _: targets.bare)
-    figure = _percentile(lambda number: start((_photo(number),)).end) - noise
+    figure = _percentile(lambda number: start(_photo(number)).end) - noise
     flush()
     return figure
 
@@ -126,15 +126,15 @@ def small_delivered(handoff: Callable[[str], object], flush: Callable[[], object
 
 
 def _starter() -> Callable[..., Any]:
-    """Starts spans as calls of the traced handoff do, below one that is current."""
-    from opentelemetry import context, trace
+    """Starts spans as calls of the traced handoff do, below another one."""
+    from opentelemetry import trace
     from opentelemetry.trace import SpanKind
 
     provider: Any = trace.get_tracer_provider()
     tracer = provider.get_tracer("erni_run").started()
     start: Callable[..., Any] = tracer.starter("handoff", SpanKind.INTERNAL, ATTRIBUTES, (CAPTURED,))
-    context.attach(trace.set_span_in_context(tracer.start_span("workflow")))
-    return start
+    workflow = tracer.start_span("workflow")
+    return lambda captured: start(captured, workflow)
 
 
 def _percentile(prepare: Callable[[int], Callable[[], object]]) -> float:
