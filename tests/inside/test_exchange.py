@@ -262,6 +262,11 @@ def test_what_a_decorator_traces_no_plan_touches(module: ModuleType) -> None:
     assert "tracing.toml:7: erni_test_module:work is traced already, by @traced_span: not traced" in notice._said
     instrument.apply(Plan())
     assert (module.work.__code__, trampoline.is_instrumented(module.other)) == (decorated, False)
+    named = Plan(spans=(SpanPlan(target="erni_test_module:work", line=3),))
+    instrument.instrument(module, lambda: named)
+    instrument.apply(named)
+    assert "tracing.toml:3: erni_test_module:work is traced already, by @traced_span: not traced" in notice._said
+    assert module.work.__code__ is decorated
     instrument.apply(Plan(capture=CapturePlan(redact=("tier",))))  # for every span, so for its, too
     assert module.work.__code__ is not decorated
     hooks = [constant for constant in module.work.__code__.co_consts if hasattr(constant, "__self__")]

@@ -38,8 +38,10 @@ class Wish:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """The entry's target, and the name by which it leads to the function: no two wishes have the same."""
-        return self.span.target, self.module, self.qualname
+        """The entry's target, "" for a decorator, and the name by which it leads to the function: no two wishes have
+        the same.
+        """
+        return self.span.target if self.line else "", self.module, self.qualname
 
     @property
     def filled(self) -> SpanPlan:
