@@ -35,7 +35,7 @@ proof: transparency ## what takes long: transparency, SIGKILL at 1000 instants, 
 	@ERNI_RUN_KILLS=1000 ERNI_RUN_DEATHS=300 ERNI_RUN_EXAMPLES=3000 $(BIN)/python -m pytest --timeout 7200 \
 		tests/inside/test_delivery.py tests/inside/test_spool.py
 
-pythons: $(READY) ## run the launcher's tests on every other CPython that is installed (3.10, 3.12, 3.13)
+pythons: $(READY) ## run the launcher's tests on every other CPython that is installed (3.12 to 3.15)
 	@$(BIN)/python tests/pythons.py
 
 check: lint test ## all that CI does

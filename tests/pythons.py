@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-VERSIONS = ("3.10", "3.11", "3.12", "3.13")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 SUITE = ("tests/launcher", "tests/inside", "tests/config")
 ROOT = Path(__file__).resolve().parent.parent
 

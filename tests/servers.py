@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
@@ -123,7 +123,7 @@ class Gate:
         self.port: int = self._listener.getsockname()[1]
         self.is_open = self.is_mute = False
 
-    def __enter__(self) -> Gate:
+    def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 

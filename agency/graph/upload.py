@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 import aiohttp
@@ -87,13 +86,13 @@ class DriveUploads:
         """Graph's answer to one range, or what went wrong with it."""
         try:
             return await self._client.put_range(url, content[first : first + self._chunk], first, len(content)), None
-        except (GraphRefusedError, aiohttp.ClientError, asyncio.TimeoutError) as error:
+        except (TimeoutError, GraphRefusedError, aiohttp.ClientError) as error:
             return {}, error
 
     async def _abandon(self, url: str) -> None:
         try:
             await self._client.abandon_upload(url)
-        except (aiohttp.ClientError, asyncio.TimeoutError):
+        except (TimeoutError, aiohttp.ClientError):
             return  # the session expires on its own; the failure that led here is the one to report
 
 

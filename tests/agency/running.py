@@ -11,12 +11,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 import uvicorn
 from PIL import ExifTags, Image
-from typing_extensions import Self
 
 from agency.main import create_app
 

@@ -128,7 +128,7 @@ def wrapped(error: Exception) -> Exception:
         (openai.APIConnectionError(request=Request("POST", "http://x")), True, 503, "openai"),
         (aiohttp.ServerDisconnectedError(), True, 503, "graph"),
         (aiohttp.ServerTimeoutError(), True, 504, "graph"),
-        (asyncio.TimeoutError(), True, 504, "graph"),
+        (TimeoutError(), True, 504, "graph"),
         (ConnectionRefusedError(), True, 503, "database"),
         (sqlalchemy.exc.OperationalError("x", {}, Exception("gone")), False, 503, "database"),
     ],

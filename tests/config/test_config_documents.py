@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -132,7 +133,6 @@ def test_the_schema_is_up_to_date() -> None:
 
 def test_the_schema_accepts_what_is_accepted() -> None:
     jsonschema: Any = pytest.importorskip("jsonschema")
-    tomllib: Any = pytest.importorskip("tomllib")
     validator = jsonschema.Draft202012Validator(json.loads(schema.render()))
     for text in [*BLOCKS, DEFAULTS.read_text(encoding="utf-8")]:
         assert [error.message for error in validator.iter_errors(tomllib.loads(text))] == []

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout  # before CPython 3.11 not the builtin one
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -268,7 +267,7 @@ def slow_span(folder: Folder) -> Iterator[tuple[Intake, threading.Event]]:
 def test_who_comes_while_a_span_is_being_written_waits_for_its_end(folder: Folder) -> None:
     with slow_span(folder) as (taken, may_go_on), ThreadPoolExecutor(1) as pool:
         third = pool.submit(taken.take, HEAD, span("third"))
-        with pytest.raises(FutureTimeout):
+        with pytest.raises(TimeoutError):
             third.result(0.02)
         assert taken.ended == 1
         may_go_on.set()
@@ -325,7 +324,7 @@ def test_end_does_not_wait_for_a_turn_that_does_not_end(folder: Folder, monkeypa
 def test_end_waits_for_the_span_that_is_being_written(folder: Folder) -> None:
     with slow_span(folder) as (taken, may_go_on), ThreadPoolExecutor(1) as pool:
         closing = pool.submit(taken.close)
-        with pytest.raises(FutureTimeout):
+        with pytest.raises(TimeoutError):
             closing.result(0.02)
         may_go_on.set()
         assert closing.result()

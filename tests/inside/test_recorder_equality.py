@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import opentelemetry.context
 import pytest
@@ -75,7 +75,7 @@ class Color(enum.Enum):
     RED = "red"
 
 
-class TextColor(str, enum.Enum):
+class TextColor(str, enum.Enum):  # noqa: UP042  # its str() is another than StrEnum's
     RED = "red"
 
 
@@ -660,7 +660,7 @@ class Listening(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.loggers.add(record.name)
 
-    def __enter__(self) -> Listening:
+    def __enter__(self) -> Self:
         root = logging.getLogger()
         self.others, root.handlers = root.handlers, [self]
         return self

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from tests.collector import Collector
@@ -40,8 +38,7 @@ def test_what_recording_needs_may_be_traced_as_well(workshop: Workshop, collecto
     assert (done.stdout, done.returncode) == ("IGNORECASE done\n", 0)
     said = [line for line in done.stderr.splitlines() if not any(text in line for text in EXPECTED)]
     assert said == []
-    expected = {"RLock", "property.__get__"} if sys.version_info >= (3, 11) else {"RLock"}
-    assert expected <= {span.name for span in collector.spans}
+    assert {"RLock", "property.__get__"} <= {span.name for span in collector.spans}
 
 
 def test_own_work_for_the_first_span_is_not_traced(workshop: Workshop, collector: Collector) -> None:

@@ -1,8 +1,6 @@
-"""A traceback through traced functions is the one without tracing, from Python 3.11 on."""
+"""A traceback through traced functions is the one without tracing."""
 
 from __future__ import annotations
-
-import sys
 
 import pytest
 
@@ -62,7 +60,6 @@ PROGRAM = """
 """
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before 3.11 `raise` puts one line of the trampoline back")
 @pytest.mark.filterwarnings("ignore")
 def test_exception_thrown_into_a_generator_shows_no_line_of_ours(workshop: Workshop) -> None:
     workshop.write("shop.py", PROGRAM)

@@ -32,7 +32,7 @@ class Recorder:
         if name in ("fail", "abort"):
             error = sys.exc_info()[1]
             assert error is not None
-            if sys.version_info >= (3, 11) and error.__traceback__ and error.__traceback__.tb_next:
+            if error.__traceback__ and error.__traceback__.tb_next:
                 error.__traceback__ = error.__traceback__.tb_next
             name = f"{name} {type(error).__name__}"
         self.events.append(name)
@@ -232,7 +232,6 @@ def test_references_captured_before_are_instrumented() -> None:
     assert recorder.events == ["enter", "leave"] * 3
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before 3.11 `raise` puts one line of the trampoline back")
 def test_traceback_is_the_same() -> None:
     def text() -> str:
         try:

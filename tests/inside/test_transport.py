@@ -105,7 +105,7 @@ def test_retry_after_is_followed_for_five_minutes_at_most(
     header: str | dt.timedelta, least: float, most: float
 ) -> None:
     if isinstance(header, dt.timedelta):
-        header = format_datetime(dt.datetime.now(dt.timezone.utc) + header, usegmt=True)
+        header = format_datetime(dt.datetime.now(dt.UTC) + header, usegmt=True)
     with Server(503, headers={"Retry-After": header.encode().decode("latin-1")}).running() as server:
         assert least <= send(server.url).retry_after <= most
 
@@ -265,7 +265,7 @@ class Authority:
         return str(self._folder / name)
 
     def _sign(self, subject: x509.Name, key: Any, *, is_authority: bool = False) -> bytes:
-        now = dt.datetime.now(dt.timezone.utc)
+        now = dt.datetime.now(dt.UTC)
         hosts = [x509.IPAddress(ipaddress.ip_address(host)) for host in ("127.0.0.1", "::1")]
         builder = (
             x509.CertificateBuilder()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,6 @@ from erni_run.propose.proposal import Proposal, propose
 from erni_run.propose.write import write
 
 from tests.conftest import BIN, Workshop
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 

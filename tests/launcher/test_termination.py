@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from textwrap import dedent
 
@@ -241,18 +240,10 @@ def test_nobody_can_tell(store: Store, telltale: str) -> None:
     for command in (("python", "program.py"), ("erni-run", "python", "program.py")):
         with store.start(*command, ended=command[0]) as process:
             out, err = process.communicate(timeout=60)
-            outcomes.append((out, without_trampolines(err), process.returncode))
+            outcomes.append((out, err, process.returncode))
     assert outcomes[1] == outcomes[0]
     store.drain()
     assert store.arrived() == store.ended("erni-run")
-
-
-def without_trampolines(text: str) -> str:
-    """Before 3.11 a traceback has an entry more, that of the trampoline, which stands on the decorator's line."""
-    lines = text.splitlines()
-    if sys.version_info < (3, 11):
-        lines = [line for number, line in enumerate(lines) if "@_wraps(" not in "".join(lines[number : number + 2])]
-    return "\n".join(lines)
 
 
 IN_C = f"""{BEGINNING}

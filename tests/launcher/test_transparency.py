@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 
 import pytest
 
@@ -60,7 +59,6 @@ ENDINGS = {
     "is interrupted": "sys.stdout.flush(); import os, signal; os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(9)",
     "dumps the state of logging": "print([h for h in logging.root.handlers], logging.root.level)",
 }
-EXTRA_LINE_BEFORE_3_11 = ("raises in a traced function", "fails while a traced module is imported")
 
 
 @pytest.fixture
@@ -105,8 +103,6 @@ def test_output_and_status_are_those_of_the_bare_command(
     program: Workshop, collector: Collector, ending: str, exporter: str
 ) -> None:
     program.environ |= {"OTEL_TRACES_EXPORTER": exporter, **collector.environment()}
-    if sys.version_info < (3, 11) and ending in EXTRA_LINE_BEFORE_3_11:
-        pytest.skip("before 3.11 `raise` puts one line of the trampoline back into the traceback")
     program.write("app.py", PROGRAM.format(ending=ENDINGS[ending]))
     bare = program.run("python", "app.py", "a", "--config=b", "-c")
     traced = program.run("erni-run", "python", "app.py", "a", "--config=b", "-c")

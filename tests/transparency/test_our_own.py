@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from tests.collector import Collector
@@ -13,9 +11,6 @@ from tests.transparency.both import as_glob, differences, run, trace
 pytestmark = [
     pytest.mark.proof,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        sys.version_info < (3, 11), reason="tracebacks show one more line for each function before 3.11"
-    ),
 ]
 
 # modules, and the least number of functions that are traced

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -12,9 +11,6 @@ from tests.conftest import Workshop
 from tests.transparency.both import differences, modules_of, run, trace
 
 pytestmark = [
-    pytest.mark.skipif(
-        sys.version_info < (3, 11), reason="tracebacks show one more line for each function before 3.11"
-    ),
     pytest.mark.timeout(600),
 ]
 

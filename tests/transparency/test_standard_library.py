@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
 import tempfile
 from pathlib import Path
 
@@ -18,9 +17,6 @@ pytest.importorskip("test.support", reason="this interpreter comes without CPyth
 pytestmark = [
     pytest.mark.proof,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        sys.version_info < (3, 11), reason="tracebacks show one more line for each function before 3.11"
-    ),
 ]
 
 # the test module, and the modules whose functions are traced while it runs

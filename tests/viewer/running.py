@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from erni_run.viewer.address import Address, running
@@ -83,7 +83,7 @@ class Viewer:
         self.environ = {**os.environ, "XDG_STATE_HOME": str(folder), **(environ or {})}
         self.command = [*before, sys.executable, "-m", "erni_run", "view", *ANY_PORTS, *arguments]
 
-    def __enter__(self) -> Viewer:
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             self.command, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

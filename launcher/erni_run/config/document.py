@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import sys
+import tomllib
 from binascii import crc32
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +12,6 @@ from typing import Any
 from erni_run.config import position
 from erni_run.config.substitute import Path
 from erni_run.errors import ConfigError, Mistake
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]  # installed on Python 3.10 alone
 
 _PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
 _END = re.compile(r"(.*) \(at end of document\)")

@@ -6,7 +6,7 @@ No message quotes a value on its own account: the rules quote the text of the fi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -112,7 +112,6 @@ def _model(path: Path) -> type[BaseModel]:
         if isinstance(part, str) and part in model.model_fields:
             annotation = model.model_fields[part].annotation
             inner = [*get_args(annotation), annotation][0]  # list[Span] -> Span
-            # on Python 3.10 list[str] is an instance of type that issubclass refuses
-            is_section = get_origin(inner) is None and isinstance(inner, type) and issubclass(inner, BaseModel)
+            is_section = isinstance(inner, type) and issubclass(inner, BaseModel)
             model = inner if is_section else model
     return model

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 _T = TypeVar("_T")
 
@@ -32,7 +32,7 @@ class Written(str):
 
     written: str
 
-    def __new__(cls, value: str, written: str) -> Written:  # typing.Self is not in Python 3.10
+    def __new__(cls, value: str, written: str) -> Self:
         """``value`` as a string that remembers ``written``."""
         self = super().__new__(cls, value)
         self.written = written

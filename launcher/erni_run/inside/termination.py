@@ -24,6 +24,10 @@ from erni_run.inside.ending import at_end
 from erni_run.inside.forks import in_child
 from erni_run.inside.ourselves import aside, is_to_be_raised
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 RunAfter = Callable[[FunctionType, Callable[[], object]], object]
 """``run_after(f, g)`` lets ``g()`` run after each call of ``f``."""
 
@@ -105,7 +109,7 @@ class _Handler(int):
 
     _end: Callable[[], object]
 
-    def __new__(cls, end: Callable[[], object]) -> _Handler:
+    def __new__(cls, end: Callable[[], object]) -> Self:
         handler = super().__new__(cls, 0)
         handler._end = end
         return handler

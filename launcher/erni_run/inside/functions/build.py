@@ -19,7 +19,6 @@ from erni_run.inside.ourselves import TRACEBACK
 
 _LOOKING = {"type": type, "len": len, "str": str, "int": int, "bool": bool, "float": float}
 """What a trampoline looks at parameters with."""
-_STRIP_FRAME = sys.version_info >= (3, 11)  # before 3.11, `raise` puts the trampoline's frame back
 
 
 class NotInstrumentable(Exception):
@@ -115,16 +114,15 @@ def _constant(constant: Any, table: Mapping[str, object], code: CodeType) -> Any
 
 
 def _disguise(compiled: CodeType, code: CodeType, constants: tuple[Any, ...]) -> CodeType:
-    changes: dict[str, Any] = {
-        "co_consts": constants,
-        "co_name": code.co_name,
-        "co_firstlineno": code.co_firstlineno,
-        "co_names": compiled.co_names + code.co_names,  # it has none; inspect.getclosurevars looks at the function's
-        "co_flags": compiled.co_flags | (code.co_flags & inspect.CO_ITERABLE_COROUTINE),
-    }
-    if sys.version_info >= (3, 11):
-        changes |= {"co_qualname": code.co_qualname, "co_linetable": _line_table(compiled)}
-    return compiled.replace(**changes)
+    return compiled.replace(
+        co_consts=constants,
+        co_name=code.co_name,
+        co_qualname=code.co_qualname,
+        co_firstlineno=code.co_firstlineno,
+        co_linetable=_line_table(compiled),
+        co_names=compiled.co_names + code.co_names,  # it has none; inspect.getclosurevars looks at the function's
+        co_flags=compiled.co_flags | (code.co_flags & inspect.CO_ITERABLE_COROUTINE),
+    )
 
 
 def _line_table(code: CodeType) -> bytes:
@@ -145,7 +143,7 @@ def take_exception() -> BaseException | None:
 def strip_frame(error: BaseException) -> None:
     """Take the outermost entry, that of the frame which is about to raise ``error`` again, off its traceback."""
     traceback = TRACEBACK.__get__(error)
-    if _STRIP_FRAME and traceback is not None and traceback.tb_next is not None:
+    if traceback is not None and traceback.tb_next is not None:
         TRACEBACK.__set__(error, traceback.tb_next)
 
 

@@ -68,10 +68,7 @@ def is_followed(result: Any) -> bool:
 
 
 def _has_begun(coroutine: CoroutineType[Any, Any, Any]) -> bool:
-    if coroutine.cr_running or coroutine.cr_frame is None:
-        return True
-    is_suspended = getattr(coroutine, "cr_suspended", None)  # CPython has it from 3.11 on
-    return coroutine.cr_frame.f_lasti >= 0 if is_suspended is None else bool(is_suspended)
+    return coroutine.cr_running or coroutine.cr_frame is None or coroutine.cr_suspended
 
 
 def follow(result: Any, following: Following) -> Any:

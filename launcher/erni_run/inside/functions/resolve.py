@@ -217,8 +217,7 @@ def _kept_somewhere(qualname: str, module: ModuleType) -> FunctionType | None:
     for function in gc.get_objects():
         if type(function) is FunctionType and function.__globals__ is vars(module):
             code = trampoline.original_code(function)
-            written = getattr(code, "co_qualname", function.__qualname__)  # since 3.11
-            if written == qualname and code.co_name == qualname.rpartition(".")[2]:
+            if code.co_qualname == qualname:
                 return function
     return None
 
@@ -286,8 +285,7 @@ def _is_filled(cell: Any) -> bool:
 
 
 def _is_written_as(function: FunctionType, qualname: str, module: ModuleType) -> bool:
-    code = function.__code__
-    name = getattr(code, "co_qualname", code.co_name)  # co_qualname since 3.11
+    name = function.__code__.co_qualname
     same_file = function.__globals__ is vars(module)
     return same_file and (name == qualname or name == qualname.rpartition(".")[2])
 

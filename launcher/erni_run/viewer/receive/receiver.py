@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import grpc
 
@@ -33,7 +33,7 @@ class Receiver:
         self.grpc_endpoint = f"http://{_HOST}:{self._grpc.port}"
         self.http_endpoint = f"http://{_HOST}:{self._http.port}/v1/traces"
 
-    def __enter__(self) -> Receiver:
+    def __enter__(self) -> Self:
         self._http.start()
         self._grpc.start()
         return self

@@ -41,7 +41,7 @@ class _Subscriber:
         """Whether something happened before it was time for a comment."""
         try:
             await asyncio.wait_for(self._woken.wait(), _COMMENT_SECONDS)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         self._woken.clear()
         return True
