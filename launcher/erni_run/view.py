@@ -14,6 +14,7 @@ from typing import NoReturn
 from erni_run.config.endpoint import default
 from erni_run.errors import UsageError, ViewerError
 from erni_run.plan import decode, encode
+from erni_run.printable import printable
 
 _NEEDED = ("starlette", "uvicorn")
 _ENDPOINTS = ("OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -43,26 +44,30 @@ def view(arguments: list[str], environ: Mapping[str, str]) -> int:
 
 def beside(plan: str, environ: Mapping[str, str]) -> str:
     """Have a viewer run beside the application of ``plan``, and say where. Returns the plan that sends there, or as it
-    was where the user has named an endpoint. Raises ViewerError.
+    was where the user has named an endpoint, and where no viewer runs: that never keeps an application from starting.
     """
-    _require_extra()
-    from erni_run.viewer.beside import ensure
-    from erni_run.viewer.store.place import Unusable
-
-    try:
-        address = ensure(environ)
-    except Unusable as error:
-        raise ViewerError(str(error)) from error
     decoded = decode(plan)
     export = decoded.export
+    try:
+        _require_extra()
+        from erni_run.viewer.beside import ensure
+
+        address = ensure(environ)
+    except Exception as error:  # whatever it is, the application is what the user wants to start
+        _say(f"no viewer: {error}; spans go where they go without --view: {export.endpoint.partition('?')[0]}")
+        return plan
     is_named = any(environ.get(name) for name in _ENDPOINTS) or export.endpoint != default(export.protocol)
     elsewhere = "; this application's endpoint is set, and left as it is" if is_named else ""
-    sys.stderr.write(f"erni-run: traces at {address.page} (erni-run view, pid {address.pid}){elsewhere}\n")
-    sys.stderr.flush()
+    _say(f"traces at {address.page} (erni-run view, pid {address.pid}){elsewhere}")
     if is_named:
         return plan
     endpoint = f"{address.http}/v1/traces" if export.protocol == "http/protobuf" else address.grpc
     return encode(replace(decoded, export=replace(export, endpoint=endpoint)))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"erni-run: {printable(line)}\n")
+    sys.stderr.flush()
 
 
 def _require_extra() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,12 +99,58 @@ def test_switched_off_it_starts_nothing(shop: Workshop, variable: str) -> None:
     assert not (shop.folder / "state").exists()
 
 
-def test_application_is_not_started_where_no_viewer_can_be(shop: Workshop) -> None:
-    shop.write("state", "a file where a folder should be")
-    done = shop.run("erni-run", "--view", "python", "-c", "print('started')")
+def a_file_where_a_folder_should_be(shop: Workshop) -> None:
+    shop.write("state", "")
+
+
+def no_home(shop: Workshop) -> None:
+    shop.environ |= {"XDG_STATE_HOME": "", "HOME": ""}
+
+
+def a_database_of_something_else(shop: Workshop) -> None:
+    shop.write("state/erni-run/viewer/traces.db", "no database " * 100)
+
+
+def a_viewer_that_raises(shop: Workshop) -> None:
+    shop.write("broken/sqlite3.py", "raise RuntimeError('first line\\nno database here')")
+    shop.environ["PYTHONPATH"] = str(shop.folder / "broken")
+
+
+def what_nobody_foresees(shop: Workshop) -> None:
+    shop.write("broken/http.py", "raise RuntimeError('no HTTP here')")
+    shop.environ["PYTHONPATH"] = str(shop.folder / "broken")
+
+
+NO_VIEWER = {
+    a_file_where_a_folder_should_be: ": set XDG_STATE_HOME to a folder that can be written",
+    no_home: "neither XDG_STATE_HOME nor HOME names a folder: traces have no place to be kept",
+    a_database_of_something_else: "it did not start: {state}/traces.db: file is not a database: move it away, a new "
+    "one is then made: see {state}/view.log",
+    what_nobody_foresees: "no HTTP here",
+    a_viewer_that_raises: "it did not start: no database here: see {state}/view.log",
+}
+
+
+@pytest.mark.parametrize("trouble", NO_VIEWER, ids=lambda trouble: trouble.__name__)
+def test_application_is_traced_where_no_viewer_can_be(
+    shop: Workshop, collector: Collector, started: Path, trouble: Callable[[Workshop], None]
+) -> None:
+    trouble(shop)
+    environ = {"OTLP_ENDPOINT": collector.grpc_endpoint, "ERNI_SPOOL_DIR": str(shop.folder / "spool")}
+    done = shop.run("erni-run", "--view", "python", "-c", f"{PROGRAM}print('done')", environ=environ)
+    reason = NO_VIEWER[trouble].format(state=started)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+    assert done.stderr.startswith("erni-run: no viewer: ")
+    assert done.stderr.endswith(f"{reason}; spans go where they go without --view: {collector.grpc_endpoint}\n")
+    assert done.stderr.count("\n") == 1
+    collector.wait_for_names("work")
+
+
+def test_view_alone_ends_with_its_error(shop: Workshop) -> None:
+    a_file_where_a_folder_should_be(shop)
+    done = shop.run("erni-run", "view")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("erni-run: ")
-    assert "set XDG_STATE_HOME" in done.stderr
+    assert done.stderr.endswith(": set XDG_STATE_HOME to a folder that can be written\n")
 
 
 def test_address_of_a_viewer_that_is_gone_is_not_believed(shop: Workshop, started: Path) -> None:
@@ -118,6 +164,19 @@ def test_address_of_a_viewer_that_is_gone_is_not_believed(shop: Workshop, starte
     assert address.pid != viewer.process.pid
     assert (done.returncode, done.stderr) == (0, said(address))
     assert names(address) == ["work"]
+
+
+NO_ADDRESS = {
+    "nesting without end": "[" * 200_000,
+    "a number for the page": '{"page": 5, "grpc": "", "http": "", "pid": 1}',
+    "a port of letters": '{"page": "http://127.0.0.1:letters", "grpc": "", "http": "", "pid": 1}',
+}
+
+
+@pytest.mark.parametrize("content", NO_ADDRESS)
+def test_what_is_no_address_is_no_viewer(tmp_path: Path, content: str) -> None:
+    (tmp_path / "address.json").write_text(NO_ADDRESS[content], encoding="utf-8")
+    assert running(tmp_path) is None
 
 
 @pytest.mark.parametrize("verb", ["check", "schema", "view"])

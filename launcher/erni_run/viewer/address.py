@@ -44,8 +44,8 @@ def running(folder: Path) -> Address | None:
     try:
         address = Address(**json.loads((folder / _NAME).read_text(encoding="utf-8")))
         return address if _answers(address) else None
-    except (OSError, ValueError, TypeError):
-        return None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, http.client.HTTPException):
+        return None  # the file, and whoever listens there, may say anything
 
 
 def _answers(address: Address) -> bool:
@@ -53,8 +53,6 @@ def _answers(address: Address) -> bool:
     try:
         connection.request("GET", "/api/view/about")
         about = json.loads(connection.getresponse().read())
-    except (OSError, http.client.HTTPException):
-        return False
     finally:
         connection.close()
     return bool(about.get("product") == PRODUCT and about.get("pid") == address.pid)

@@ -40,11 +40,17 @@ def _start(folder: Path, environ: Mapping[str, str]) -> Address:
             return found
         if process.poll() not in (None, 0):
             if not attempts:
-                raise Unusable(f"the viewer did not start: {log.read_text(errors='replace').strip()}")
+                raise Unusable(f"it did not start: {_last_line(log)}: see {log}")
             attempts -= 1
             process = _detached(folder, log, environ)
         time.sleep(_TICK_SECONDS)
-    raise Unusable(f"the viewer is not ready after {_READY_SECONDS:g} s: see {log}")
+    raise Unusable(f"it is not ready after {_READY_SECONDS:g} s: see {log}")
+
+
+def _last_line(log: Path) -> str:
+    """What it has said last, without our name before it: a message of ours, or the error below a traceback."""
+    said = log.read_text(errors="replace").split("\n")
+    return next((line.removeprefix("erni-run: ") for line in reversed(said) if line.strip()), "it said nothing")
 
 
 def _detached(folder: Path, log: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
