@@ -2,17 +2,18 @@
 
 A finder at the head of ``sys.meta_path`` looks at names only. For a name that somebody waits for, it takes the spec
 that the other finders give and lets the loader's own ``exec_module`` be followed by the calls. The loader stays the
-loader: importlib.resources, inspect and zipimport see what they would have seen.
+loader: importlib.resources, inspect and zipimport see what they would have seen. A loader that can have nothing set on it,
+such as the classes that load built-in and frozen modules, is left alone: the spec tells when its module is complete.
 """
 
 from __future__ import annotations
 
 import sys
+from _frozen_importlib import ModuleSpec  # importlib.machinery's, without what that imports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from importlib.machinery import ModuleSpec
     from types import ModuleType
 
     Call = Callable[[ModuleType], None]
@@ -94,6 +95,11 @@ class _Finder:
                 return spec
         return None
 
+    def call(self, module: ModuleType) -> None:
+        """Tell those who wait for ``module`` that it has been executed."""
+        for call in self._calls(module.__name__):
+            call(module)
+
     def _calls(self, name: str) -> list[Call]:
         calls = self._exact.get(name, [])
         if self._globs:
@@ -103,25 +109,45 @@ class _Finder:
         return calls
 
     def _follow(self, spec: ModuleSpec) -> None:
-        """Let the loader of ``spec`` make our calls once it has executed a module, for as long as it lives."""
+        """Let our calls be made once the loader of ``spec`` has executed the module."""
         loader = spec.loader
-        if (
-            loader is None
-            or isinstance(loader, type)
-            or "exec_module" in getattr(loader, "__dict__", {"exec_module": ()})
-        ):
-            return  # a namespace, a built-in without Python code, or a loader that is followed already
+        if loader is None:
+            return  # a namespace
+        if isinstance(loader, type) or not hasattr(loader, "__dict__"):
+            if type(spec) is ModuleSpec:
+                spec.__class__ = _Followed
+            return
+        if "exec_module" in loader.__dict__:
+            return  # a loader that is followed already
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             loader.__dict__.pop("exec_module", None)
             execute(module)
-            for call in self._calls(module.__name__):
-                call(module)
+            self.call(module)
 
         # The interpreter strips the import system's own frames from tracebacks and warnings, by this file name.
         exec_module.__code__ = exec_module.__code__.replace(co_filename="<frozen importlib._bootstrap_external>")
         loader.__dict__["exec_module"] = exec_module
 
+
+class _Followed(ModuleSpec):
+    """A spec until its module has been executed, or has failed to be: then ``importlib`` sets ``_initializing`` back."""
+
+    @property
+    def _initializing(self) -> bool:
+        return bool(vars(self)["_initializing"])
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        vars(self)["_initializing"] = value
+        if not value:
+            self.__class__ = ModuleSpec  # type: ignore[assignment]  # it is one again
+            module = sys.modules.get(self.name)  # None if it has failed
+            if module is not None and getattr(module, "__spec__", None) is self:
+                _finder.call(module)
+
+
+_Followed.__name__ = ModuleSpec.__name__  # for its repr, should somebody ask for a spec and import nothing
 
 _finder = _Finder()
