@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.collector import Collector
 from tests.conftest import Workshop
 
-# by module: a function of it. The interpreter has the first two within itself, the others are loaded by the loaders below.
+# by module: a function of it. The interpreter has the first two within itself, the loaders below bring the others.
 FUNCTIONS = {
     "faulthandler": "is_enabled",
     "__hello__": "main",

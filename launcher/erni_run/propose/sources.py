@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sys
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ def _files(package: str, folder: str, search: Sequence[str]) -> Iterator[tuple[s
     if path.suffix == ".py" and path.is_file():
         name = _dotted_name(path.parent)
         return iter([(".".join(filter(None, (name, path.stem))), path)])
+    if package in sys.builtin_module_names:
+        raise NoSource(f"{package!r} has no Python source")
     raise NoSource(f"no package or folder {package!r} here or where Python looks for modules")
 
 
