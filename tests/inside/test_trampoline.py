@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import copy
 import functools
@@ -15,7 +16,8 @@ from types import FunctionType
 from typing import Any
 
 import pytest
-from erni_run.inside.functions import trampoline
+from erni_run.inside.functions import build, trampoline
+from erni_run.inside.functions.source import Shape
 
 
 class Recorder:
@@ -187,6 +189,48 @@ INTROSPECTION: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda f: pickle.loads(pickle.dumps(f)) is f,
     "deep copy": lambda f: copy.deepcopy(f) is f,
 }
+
+
+def begins_with_a_string():
+    return "no docstring"
+
+
+def has_an_empty_docstring():
+    ""
+
+
+def imports():
+    import os.path as path
+
+    from . import sibling
+
+    return path.sibling, sibling.path
+
+
+many: dict[str, Any] = {}
+exec("def names(x):" + "; ".join(f"x.a{n}; g{n}; x.both{n}; both{n}; x.s{n} = 1" for n in range(300)), many)
+READ = {
+    module.__name__: [
+        function
+        for holder in (module, *vars(module).values())
+        for function in (vars(holder).values() if inspect.isclass(holder) or inspect.ismodule(holder) else ())
+        if inspect.isfunction(function) and function.__globals__ is vars(module)
+    ]
+    for module in (argparse, asyncio.base_events, asyncio.tasks, inspect, typing)
+} | {"of these tests": [begins_with_a_string, has_an_empty_docstring, imports, many["names"]]}
+
+
+@pytest.mark.parametrize("module", READ)
+def test_what_inspect_reads_off_the_code_is_the_same(module: str) -> None:
+    hooks = Recorder().hooks(plain)
+    assert len(READ[module]) > 3
+    for function in READ[module]:
+        bare, ours = (
+            FunctionType(code, function.__globals__, None, None, function.__closure__)
+            for code in (function.__code__, build.trampoline(function.__code__, hooks, Shape(), function))
+        )
+        assert (ours.__doc__, ours.__code__.co_names) == (bare.__doc__, bare.__code__.co_names), function
+        assert inspect.getclosurevars(ours) == inspect.getclosurevars(bare), function
 
 
 @pytest.mark.parametrize("case", OBSERVATIONS)

@@ -3,7 +3,7 @@
 A finder at the head of ``sys.meta_path`` looks at names only. For a name that somebody waits for, it takes the spec
 that the other finders give and lets the loader's own ``exec_module`` be followed by the calls. The loader stays the
 loader: importlib.resources, inspect and zipimport see what they would have seen. A loader that can have nothing set on
-it, such as the classes that load built-in and frozen modules, is left alone: the spec tells when its module is complete.
+it, such as the classes that load built-in and frozen modules, is left alone: the spec tells when a module is complete.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class _Finder:
 
 
 class _Followed(ModuleSpec):
-    """A spec until its module has been executed, or has failed to be: ``importlib`` then sets ``_initializing`` back."""
+    """A spec until its module has been executed, or failed: then ``importlib`` sets ``_initializing``."""
 
     @property
     def _initializing(self) -> bool:

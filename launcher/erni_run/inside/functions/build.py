@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from types import AsyncGeneratorType, CodeType, FunctionType, GeneratorType
 from typing import Any
 
-from erni_run.inside.functions import source
+from erni_run.inside.functions import references, source
 from erni_run.inside.functions.source import Shape
 from erni_run.inside.ourselves import TRACEBACK
 
 _LOOKING = {"type": type, "len": len, "str": str, "int": int, "bool": bool, "float": float}
 """What a trampoline looks at parameters with."""
+_LOCATED = (ast.stmt, ast.expr, ast.arg, ast.keyword, ast.excepthandler)
 
 
 class NotInstrumentable(Exception):
@@ -92,10 +93,11 @@ def with_inner(
 def _compile_on_line(text: str, code: CodeType) -> CodeType:
     """The module ``text``, every node of it on the line of ``code``'s def."""
     tree = ast.parse(text)
+    line = max(code.co_firstlineno, 1)
     for node in ast.walk(tree):
-        if hasattr(node, "lineno"):
-            ast.copy_location(node, ast.Pass(lineno=max(code.co_firstlineno, 1), col_offset=0))
-            node.end_lineno, node.end_col_offset = node.lineno, 0  # type: ignore[attr-defined]  # every located node has them
+        if isinstance(node, _LOCATED):
+            node.lineno = node.end_lineno = line
+            node.col_offset = node.end_col_offset = 0
     return compile(tree, code.co_filename, "exec", dont_inherit=True, optimize=0)
 
 
@@ -114,20 +116,21 @@ def _constant(constant: Any, table: Mapping[str, object], code: CodeType) -> Any
 
 
 def _disguise(compiled: CodeType, code: CodeType, constants: tuple[Any, ...]) -> CodeType:
+    instructions = compiled.co_code + references.loading(code)
     return compiled.replace(
+        co_code=instructions,
         co_consts=constants,
         co_name=code.co_name,
         co_qualname=code.co_qualname,
         co_firstlineno=code.co_firstlineno,
-        co_linetable=_line_table(compiled),
-        co_names=compiled.co_names + code.co_names,  # it has none; inspect.getclosurevars looks at the function's
+        co_linetable=_line_table(len(instructions) // 2),
+        co_names=code.co_names,  # it has none of its own
         co_flags=compiled.co_flags | (code.co_flags & inspect.CO_ITERABLE_COROUTINE),
     )
 
 
-def _line_table(code: CodeType) -> bytes:
+def _line_table(units: int) -> bytes:
     """All instructions on the first line, without columns (CPython 3.11's Objects/locations.md, entries of code 13)."""
-    units = len(code.co_code) // 2
     lengths = [8] * (units // 8) + ([units % 8] if units % 8 else [])
     return b"".join(bytes((0x80 | 13 << 3 | length - 1, 0)) for length in lengths)
 

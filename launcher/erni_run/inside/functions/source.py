@@ -15,6 +15,7 @@ from types import CodeType
 
 NAME = "_erni_trampoline"
 MARK = "\0erni:"
+_HAS_DOCSTRING: int = getattr(inspect, "CO_HAS_DOCSTRING", 0)
 
 # HOOK_x is a callable among the constants, LOCAL_x a variable that must not clash with a parameter, @x is filled in.
 _FUNCTION = """
@@ -192,8 +193,10 @@ def follows(code: CodeType) -> bool:
 
 
 def documentation(code: CodeType) -> str | None:
-    """The docstring that functions made of ``code`` get: CPython keeps it as the first constant."""
-    first = code.co_consts[0] if code.co_consts else None
+    """The docstring that functions made of ``code`` get: CPython keeps it as the first constant. Any string may stand
+    there where a flag tells, as it does from 3.14 on.
+    """
+    first = code.co_consts[0] if code.co_consts and code.co_flags & _HAS_DOCSTRING == _HAS_DOCSTRING else None
     return first if isinstance(first, str) else None
 
 
@@ -210,7 +213,7 @@ def write(code: CodeType, shape: Shape) -> str:
     exit_ = "".join(f", {name}" for name in shape.exit)
     names = {"exit": exit_, "call": parameters.call, "free": free, "inner": _indented(free) or " pass"}
     body = _filled(body, {**names, "entry": _entry(shape)})
-    documented = f"\n    {MARK + 'documentation'!r}" if documentation(code) else ""
+    documented = f"\n    {MARK + 'documentation'!r}" if documentation(code) is not None else ""
     source = f"{head} {NAME}({parameters.signature}):{documented}{body}"
     return _inside_owner(source, code.co_freevars) if code.co_freevars else source
 
