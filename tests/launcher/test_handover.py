@@ -247,6 +247,7 @@ REASONS = {
     "shop.cart:nothing": "shop.cart.nothing has no Python code that could be instrumented (NoneType)",
     "shop.cart:Cart": "shop.cart.Cart is a class; write shop.cart:Cart.* for its methods",
     "shop.cart:basket.fill": "shop.cart.basket is neither a module nor a class, and names lead through those alone",
+    "shop.cart:basket.*": "shop.cart.basket is neither a module nor a class, and names lead through those alone",
     "shop.cart:*.fil": "no class in shop.cart that matches '*' has 'fil'; did you mean 'fill'?",
     "shop.cart:x*": "nothing in shop.cart matches 'x*'",
     "shop.cart:drop.<locals>.inne": "shop.cart:drop has no function 'inne' inside; did you mean 'inner'?",

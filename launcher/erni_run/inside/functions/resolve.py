@@ -9,6 +9,7 @@ import difflib
 import functools
 import gc
 import inspect
+import types
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from erni_run.inside.functions import build, trampoline
 from erni_run.inside.imports import is_glob, matches
 
 _MOST_LAYERS = 50
+_LAZY = getattr(types, "LazyImportType", None)  # of CPython 3.15 (PEP 810)
 _COMPILERS = frozenset({"numba", "torch", "triton", "taichi"})  # they read the code of functions, ours would be in it
 
 
@@ -108,7 +110,7 @@ def _hit(candidate: _Candidate, module: ModuleType, layer: str) -> Found | Nativ
     is_def = candidate.is_named and candidate.inherited_by is None and not issubclass(kind, type)
     if layer == "inner" and is_def and (function is None or function.__code__.co_flags & inspect.CO_NESTED):
         function = _kept_somewhere(qualname, module) or function  # what a decorator has made may hold it anywhere
-    if function is not None:
+    if function is not None and not _evaluates_annotations(function.__code__):
         is_static = issubclass(kind, staticmethod)
         return Found(function, module.__name__, qualname, candidate.inherited_by, is_static)
     if candidate.inherited_by is None and candidate.is_named and _is_native(_plain(value), candidate.holder):
@@ -123,7 +125,19 @@ def _within(outer: Found, names: str, inner: tuple[str, ...]) -> Found:
     except build.NotInstrumentable as reason:
         written = [constant.co_name for constant in outer.code.co_consts if isinstance(constant, CodeType)]
         raise NotFound(f"{outer.module}:{outer.qualname} has {reason}{_near(inner[0], written)}") from None
+    if _evaluates_annotations(found.code):
+        raise NotFound(f"{found.module}:{found.qualname} {_EVALUATES}")
     return found
+
+
+_EVALUATES = "evaluates annotations, which is done with other globals"
+
+
+def _evaluates_annotations(code: CodeType) -> bool:
+    """Whether the compiler has made ``code`` from annotations, bounds or aliases (PEP 649), or it stands in for that.
+    ``annotationlib`` makes functions of it with globals that know no name.
+    """
+    return code.co_name == "__annotate__" or code.co_varnames[:1] == (".format",)
 
 
 def _is_native(value: Any, holder: Any) -> bool:
@@ -296,15 +310,22 @@ def _explain(module: ModuleType, qualname: str) -> str:
     path = module.__name__
     parts = qualname.split(".")
     for part, following in zip(parts, [*parts[1:], ""], strict=True):
-        if is_glob(part):
-            return _explain_glob(module, container, path, part, following)
+        if type(container) is _LAZY:
+            break
         if not issubclass(type(container), (type, ModuleType)):
             return f"{path} is neither a module nor a class, and names lead through those alone"
-        value = inspect.getattr_static(container, part, _MISSING)
+        if is_glob(part):
+            return _explain_glob(module, container, path, part, following)
+        own = vars(container)
+        value = own[part] if part in own else inspect.getattr_static(container, part, _MISSING)
         if value is _MISSING:
             return f"{path} has no {part!r}{_near(part, dir(container))}"
         container, path = value, f"{path}.{part}"
     kind = type(container)
+    if kind is _LAZY:
+        return f"{path} is imported lazily: name it where it is written"
+    if kind is FunctionType and _evaluates_annotations(container.__code__):
+        return f"{path} {_EVALUATES}"
     compiler = kind.__module__.partition(".")[0]
     if compiler in _COMPILERS:
         return f"{path} belongs to {compiler}, which compiles its code itself"
