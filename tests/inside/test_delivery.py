@@ -333,6 +333,7 @@ def test_however_a_process_ends_the_next_one_delivers(shop: Workshop, collector:
     shop.write(
         "ends.py",
         f"import os, resource, shop, signal\nresource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        f"signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # whoever runs the suite under nohup ignores it
         f"for _ in range(50): shop.work()\n{code}\n",
     )
     environ = collector.environment("http/protobuf")

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import os
 import sys
 import threading
 
@@ -203,15 +202,23 @@ def test_nobody_asks_nothing_is_made() -> None:
     contextvars.Context().run(work)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
-def test_number_leads_to_the_same_trace_in_a_forked_child() -> None:
-    here = ids_of(unsampled.of(0.9).get_span_context())
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if not pid:
-        os.write(writing, repr(ids_of(unsampled.of(0.9).get_span_context())).encode())
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert os.read(reading, 1000).decode() == repr(here)
-    os.close(reading)
-    os.close(writing)
+FORKED = """
+import os
+from erni_run.inside.recorder import unsampled
+
+def show():
+    print(unsampled.of(0.9).get_span_context(), flush=True)
+
+show()
+if os.fork():
+    os.wait()
+else:
+    show()
+    os._exit(0)
+"""
+
+
+def test_number_leads_to_the_same_trace_in_a_forked_child(workshop: Workshop) -> None:
+    done = workshop.run("python", "-c", FORKED)
+    first, second = done.stdout.splitlines()
+    assert (first, done.stderr) == (second, "")

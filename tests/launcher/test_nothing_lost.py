@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,7 @@ PRELUDE = """
 import os, resource, signal, sys, threading
 import shop
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the suite under nohup ignores it
 
 def die(number): os.kill(os.getpid(), number)
 def again(): os.execv(sys.executable, ["python", *sys.argv, "again"])
@@ -156,9 +158,10 @@ SERVERS = {
     # a worker that is told to stop while it starts does not, untraced either
     "gunicorn with greenlets": (*GUNICORN, "--worker-class", "gevent", "--graceful-timeout", "2"),
     "hypercorn": ("erni-run", "hypercorn", "shop:asgi", "--bind", "127.0.0.1:{port}", "--workers", "2"),
-    "uWSGI": ("erni-run", "uwsgi", "--http-socket", "127.0.0.1:{port}", *UWSGI),
     "a shell that stays": ("erni-run", "sh", "-c", "trap true TERM; uvicorn shop:asgi --port {port}; exit 3"),
 }
+if find_spec("pyuwsgi") is not None:  # it has no wheel for the newest Python
+    SERVERS["uWSGI"] = ("erni-run", "uwsgi", "--http-socket", "127.0.0.1:{port}", *UWSGI)
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
 RUNS = [
     *((name, PROTOCOLS[number % 2], TERM) for number, name in enumerate(SERVERS)),
