@@ -35,8 +35,8 @@ proof: transparency ## what takes long: transparency, SIGKILL at 1000 instants, 
 	@ERNI_RUN_KILLS=1000 ERNI_RUN_DEATHS=300 ERNI_RUN_EXAMPLES=3000 $(BIN)/python -m pytest --timeout 7200 \
 		tests/inside/test_delivery.py tests/inside/test_spool.py
 
-pythons: $(READY) ## run the launcher's tests on every other CPython that is installed (3.12 to 3.15)
-	@$(BIN)/python tests/pythons.py
+pythons: $(READY) ## run the suite on the other CPythons that are supported (VERSIONS="3.12 3.15" for some)
+	@$(BIN)/python tests/pythons.py $(VERSIONS)
 
 check: lint test ## all that CI does
 
@@ -45,4 +45,4 @@ bench: $(READY) ## measure what must hold, as ratios in one run: starts, spans, 
 		echo "== $$script"; $(BIN)/python -m benchmarks.$$script || failed=1; done; exit $$failed
 
 clean: ## remove what was built
-	rm -rf .venv .venv-3.* dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-3.* .pythons dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,7 @@
-"""The launcher's tests on every other supported CPython: each in a virtual environment of its own, made once.
+"""The suite on other CPythons, each in a virtual environment of its own, made once: ``pythons.py [VERSION...]``.
 
-Versions that are not installed are named. Interpreters are looked for on PATH and where pyenv keeps them.
+Without versions, on every supported one but this. Interpreters are looked for on PATH and where pyenv keeps them; those
+that Debian has and this machine has not are unpacked by newer_pythons.sh.
 """
 
 from __future__ import annotations
@@ -12,46 +13,61 @@ import sys
 from pathlib import Path
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
-SUITE = ("tests/launcher", "tests/inside", "tests/config")
 ROOT = Path(__file__).resolve().parent.parent
+UNPACKED = ROOT / ".pythons"
 
 
 def interpreter(version: str) -> str | None:
-    """The path of a CPython ``version``, None if there is none."""
+    """The path of a CPython ``version``, None if there is none and none can be brought."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     kept = sorted(pyenv.glob(f"{version}.*/bin/python{version}"))
-    return str(kept[-1]) if kept else shutil.which(f"python{version}")
+    installed = str(kept[-1]) if kept else shutil.which(f"python{version}")
+    return installed or _unpacked(version)
 
 
-def run(version: str, python: str) -> bool:
-    """Whether the suite passes on ``python``."""
+def _unpacked(version: str) -> str | None:
+    python = str(UNPACKED / "usr" / "bin" / f"python{version}")
+    if not _runs(python):
+        print(f"CPython {version}: not installed, trying Debian's", flush=True)
+        subprocess.run([ROOT / "tests" / "newer_pythons.sh", UNPACKED, version], check=False)
+    return python if _runs(python) else None
+
+
+def _runs(python: str) -> bool:
+    return os.path.exists(python) and subprocess.run([python, "-c", ""], check=False).returncode == 0
+
+
+def prepare(version: str, python: str) -> Path:
+    """A virtual environment on ``python`` with all that the suite needs. Returns its interpreter."""
     venv = ROOT / f".venv-{version}"
-    ready = venv / ".ready"
-    if not ready.exists() or ready.stat().st_mtime < (ROOT / "pyproject.toml").stat().st_mtime:
-        subprocess.run([python, "-m", "venv", "--clear", str(venv)], check=True)
-        pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--upgrade", "pip>=25"], check=True)
-        subprocess.run([*pip, "-c", "constraints.txt", "-e", ".[agency,view,dev]"], check=True, cwd=ROOT)
+    ready, made = venv / ".ready", venv / "bin" / "python"
+    wanted = max((ROOT / name).stat().st_mtime for name in ("pyproject.toml", "constraints.txt"))
+    if not ready.exists() or ready.stat().st_mtime < wanted:
+        # Debian's CPythons come without ensurepip
+        subprocess.run([python, "-m", "venv", "--clear", "--without-pip", venv], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", made, "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "install", "-c", "constraints.txt", "-e", ".[agency,view,dev]"], check=True, cwd=ROOT)
         ready.touch()
-    command = [str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", *SUITE]
-    return subprocess.run(command, cwd=ROOT).returncode == 0
+    return made
 
 
-def main() -> int:
-    """Run the suite on each version but this one. Returns 1 if it fails on any."""
+def passes(version: str, python: str) -> bool:
+    """Whether the suite passes on ``python``."""
+    command = [prepare(version, python), "-m", "pytest", "-p", "no:cacheprovider", "-n", "3", "--dist", "worksteal"]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def main(asked: list[str]) -> int:
+    """Run the suite on each version. Returns 1 if it fails on any, or if one that is asked for is not to be had."""
     failed = False
-    for version in VERSIONS:
-        if version == f"{sys.version_info.major}.{sys.version_info.minor}":
-            continue
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for version in asked or [version for version in VERSIONS if version != ours]:
         python = interpreter(version)
-        if python is None:
-            print(f"CPython {version}: not installed, skipped")
-            continue
-        passed = run(version, python)
-        print(f"CPython {version}: {'passed' if passed else 'FAILED'}", flush=True)
-        failed = failed or not passed
+        outcome = "not to be had" if python is None else "passed" if passes(version, python) else "FAILED"
+        print(f"CPython {version}: {outcome}", flush=True)
+        failed = failed or outcome == "FAILED" or (python is None and version in asked)
     return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
