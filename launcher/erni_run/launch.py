@@ -9,7 +9,7 @@ from erni_run.switch import is_off
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import NoReturn
 
     from erni_run.options import Options
@@ -42,26 +42,30 @@ def launch(options: "Options", environ: "Mapping[str, str]") -> "NoReturn":
 
 def _plan(options: "Options", environ: "Mapping[str, str]") -> str:
     """The plan as one string: remembered from an earlier start, or read anew. Raises ConfigError."""
+    from erni_run.config.content import load
     from erni_run.config.find import find
     from erni_run.start.remembered import Origin, working_directory
 
     config = find(options.config, environ, working_directory())
     if config is None:
         _say("no tracing.toml here or above: libraries are traced with the defaults, functions are not")
-    origin = Origin(config, os.path.basename(options.command[0]))
+    content = b"" if config is None else load(config)
+    origin = Origin(config, content, os.path.basename(options.command[0]))
     remembered = None if options.explain else origin.recall(environ)
-    return remembered if remembered is not None else _read(origin, options, environ)
+    plan, notices = remembered or _read(origin, options, environ)
+    for notice in notices:
+        _say(notice)
+    return plan
 
 
-def _read(origin: "Origin", options: "Options", environ: "Mapping[str, str]") -> str:
+def _read(origin: "Origin", options: "Options", environ: "Mapping[str, str]") -> "tuple[str, Sequence[str]]":
+    """The plan, and the lines to be said at every start with it."""
     from erni_run.config.read import read
     from erni_run.plan import encode
     from erni_run.start.observed import Observed
 
     observed = Observed(environ)
-    reading = read(origin.path, observed, os.path.basename(options.command[0]))
-    for notice in reading.notices:
-        _say(notice)
+    reading = read(origin.path, observed, origin.command, origin.content)
     if options.explain:
         from erni_run.explain import explain
 
@@ -69,9 +73,9 @@ def _read(origin: "Origin", options: "Options", environ: "Mapping[str, str]") ->
     plan = encode(reading.plan)
     export = reading.plan.export
     has_secrets = bool(export.headers) or "?" in export.endpoint
-    if not has_secrets and not reading.notices:  # secrets stay off the disk, and notices are for each start
-        origin.remember(environ, observed.asked, plan)
-    return plan
+    if not has_secrets:  # they stay off the disk
+        origin.remember(environ, observed.asked, plan, reading.notices)
+    return plan, reading.notices
 
 
 def _warn_of_deaf_interpreter(path: str, argv: "list[str]") -> None:

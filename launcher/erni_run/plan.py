@@ -128,6 +128,30 @@ class ReloadPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LimitsPlan:
+    """How much a span may hold, as ``opentelemetry.sdk.trace.SpanLimits``; lengths in characters, -1 for no limit."""
+
+    attributes: int = 128
+    span_attributes: int = 128
+    event_attributes: int = 128
+    link_attributes: int = 128
+    events: int = 128
+    links: int = 128
+    attribute_length: int = -1
+    span_attribute_length: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariablesPlan:
+    """What becomes of variables that OpenTelemetry's own modules read: those ``ignored``, whose values cannot be used,
+    and the names of ``plugins``, which are entry points, by variable.
+    """
+
+    ignored: tuple[str, ...] = ()
+    plugins: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SpanPlan:
     """One ``[[span]]`` or ``[[handoff]]``; ``line`` is its line in tracing.toml.
 
@@ -176,6 +200,8 @@ class Plan:
     metrics: MetricsPlan = MetricsPlan()
     capture: CapturePlan = CapturePlan()
     reload: ReloadPlan = ReloadPlan()
+    limits: LimitsPlan = LimitsPlan()
+    variables: VariablesPlan = VariablesPlan()
     spans: tuple[SpanPlan, ...] = ()
 
 
@@ -189,6 +215,8 @@ _PARTS = {
     "metrics": MetricsPlan,
     "capture": CapturePlan,
     "reload": ReloadPlan,
+    "limits": LimitsPlan,
+    "variables": VariablesPlan,
 }
 
 

@@ -152,7 +152,7 @@ def test_installed_instrumentations_are_in_the_table() -> None:
 HEAVY = ["pydantic", "typing", "re", "json", "dataclasses", "tomllib", "difflib", "ast"]
 
 
-@pytest.mark.parametrize("name", ["find", "libraries"])
+@pytest.mark.parametrize("name", ["content", "find", "libraries"])
 def test_the_light_modules_import_nothing_heavy(name: str) -> None:
     code = f"import sys, erni_run.config.{name}; print([m for m in {HEAVY} if m in sys.modules])"
     path = str(ROOM.parents[1])

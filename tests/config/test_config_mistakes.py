@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -193,6 +196,32 @@ BROKEN = {
         "9: span[1].target: a:b already has a span at tracing.toml:1 with other settings; make the two identical, join "
         "them or remove one [duplicate-target]",
     ],
+    f"[capture]\nmax_length = 0x{'f' * 9000}\n": [
+        f"2: capture.max_length: 0x{'f' * 57}… does not fit into 64 bits; write it as a string [out-of-range]"
+    ],
+    f"[sampling]\nratio = -1{'0' * 4000}\n\n[export]\ntimeout = 9223372036854775808\n": [
+        f"2: sampling.ratio: {hex(-(10**4000))[:59]}… does not fit into 64 bits; write it as a string [out-of-range]",
+        "5: export.timeout: 9223372036854775808 does not fit into 64 bits; write it as a string [out-of-range]",
+    ],
+    f"[capture]\nmax_length = {'1' * 4301}\n": [
+        "2: integer: it does not fit into 64 bits; write it as a string [toml-syntax]"
+    ],
+    **{
+        f"# deep\n{text}\n": ["2: nesting: deeper than 64; no option needs that [toml-syntax]"]
+        for text in (
+            f"a = {'[' * 100_000}",
+            f"a = {'[' * 10_000}{']' * 10_000}",
+            f"a = {'{a = ' * 3000}1{'}' * 3000}",
+            f"a{'.a' * 50_000} = 1",
+            f"[a{'.a' * 50_000}]",
+            f"[[a{'.a' * 50_000}]]",
+            f"a = {{ b = 1, a{'.a' * 50_000} = 1 }}",
+        )
+    },
+    f"a{'.a' * 50_000}\n": ["1: nesting: deeper than 64; no option needs that [toml-syntax]"],
+    f"a = {'=' * 100_000}\n": [
+        "1: column 5: Invalid value; strings stand in quotes; booleans are true and false [toml-syntax]"
+    ],
     "a = True\n": ["1: column 5: Invalid value; strings stand in quotes; booleans are true and false [toml-syntax]"],
     "[a]\n[a]\n": [
         "2: column 3: Cannot declare ('a',) twice; a section stands only once; join the two, or write [[span]] for one "
@@ -220,37 +249,82 @@ EXPRESSIONS = {
     "b'x'": "b'x'",
 }
 
-VARIABLES = {
-    # variable and value: the line of the report
+OURS = {
+    # a variable of ours and its value: the line of the report
     ("OTLP_ENDPOINT", "localhost:4317"): (
         "export.endpoint: expected a URL such as http://localhost:4317, or https:// for TLS [endpoint]"
     ),
+}
+
+SAMPLERS = (
+    "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio"
+)
+EXPORTERS = "otlp, otlp_proto_grpc, otlp_proto_http, console, none"
+OPENTELEMETRYS = {
+    # a variable of OpenTelemetry's and its value: the notice, with which the application starts
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"): (
-        "export.protocol: 'http/json' is not one of grpc, http/protobuf [unknown-choice]"
+        "http/json is not available; http/protobuf is sent instead [instead]"
+    ),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "htpt"): (
+        "'htpt' is not one of grpc, http/protobuf; ignored: the default is used [unknown-choice]"
+    ),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", f"https://me:{SECRET}@host"): (
+        "the URL holds a user name; put credentials into export.headers; ignored: the default is used [endpoint]"
     ),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "deflate"): (
-        "export.compression: 'deflate' is not one of gzip, none [unknown-choice]"
+        "'deflate' is not one of gzip, none; ignored: the default is used [unknown-choice]"
     ),
-    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "10s"): ("export.timeout: expected a number, found '10s' [wrong-type]"),
+    ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "10s"): (
+        "expected a number, found '10s'; ignored: export.timeout is that of tracing.toml:2 [wrong-type]"
+    ),
     ("OTEL_EXPORTER_OTLP_TIMEOUT", "-1"): (
-        "export.timeout: '-1' is not a time in seconds; write 10 for ten seconds [out-of-range]"
+        "'-1' is not a time in seconds; write 10 for ten seconds; ignored: export.timeout is that of tracing.toml:2 "
+        "[out-of-range]"
     ),
+    ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"): (
+        "a request without a time limit is not available; ignored: export.timeout is that of tracing.toml:2 [instead]"
+    ),
+    ("OTEL_EXPORTER_OTLP_INSECURE", "maybe"): (
+        "expected true or false, found 'maybe'; ignored: the default is used [wrong-type]"
+    ),
+    ("OTEL_SDK_DISABLED", "ture"): "expected true or false, found 'ture'; ignored: the default is used [wrong-type]",
     ("OTEL_EXPORTER_OTLP_HEADERS", f"a=b,{SECRET}"): (
-        "export.headers: entry 2 is not name=value; write name=value,name=value and encode a comma as %2C [pairs]"
+        "entry 2 is not name=value; write name=value,name=value and encode a comma as %2C; ignored: the default is "
+        "used [pairs]"
     ),
     ("OTEL_EXPORTER_OTLP_HEADERS", f"a b={SECRET}"): (
-        "export.headers: entry 1 is not a valid HTTP header; write name=value,name=value [header]"
+        "entry 1 is not a valid HTTP header; write name=value,name=value; ignored: the default is used [header]"
     ),
     ("OTEL_RESOURCE_ATTRIBUTES", "team"): (
-        "service.attributes: entry 1 is not name=value; write name=value,name=value and encode a comma as %2C [pairs]"
+        "entry 1 is not name=value; write name=value,name=value and encode a comma as %2C; ignored: the default is "
+        "used [pairs]"
     ),
+    ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c=%ff"): (
+        "entry 2 is not UTF-8, percent-encoded; ignored: the default is used [pairs]"
+    ),
+    ("OTEL_RESOURCE_ATTRIBUTES", "%20=b"): "entry 1 has no name; ignored: the default is used [pairs]",
     ("OTEL_TRACES_EXPORTER", "zipkin"): (
-        "export.protocol: 'zipkin' is not one of otlp, otlp_proto_grpc, otlp_proto_http, console, none [unknown-choice]"
+        f"'zipkin' is not one of {EXPORTERS}; ignored: the default is used [unknown-choice]"
     ),
+    ("OTEL_TRACES_EXPORTER", "Zipkin,OTLP, console"): (
+        "spans go to one exporter, otlp, and not to zipkin, console [instead]"
+    ),
+    ("OTEL_TRACES_EXPORTER", ","): f"'' is not one of {EXPORTERS}; ignored: the default is used [unknown-choice]",
     ("OTEL_TRACES_SAMPLER", "allways_on"): (
-        "sampling: 'allways_on' is not one of always_on, always_off, traceidratio, parentbased_always_on, "
-        "parentbased_always_off, parentbased_traceidratio; did you mean 'always_on'? [unknown-choice]"
+        f"'allways_on' is not one of {SAMPLERS}; did you mean 'always_on'?; ignored: the default is used "
+        "[unknown-choice]"
     ),
+    ("OTEL_TRACES_SAMPLER", "parentbased_jaeger_remote"): (
+        f"'parentbased_jaeger_remote' is not one of {SAMPLERS}; did you mean 'parentbased_always_on'?; ignored: the "
+        "default is used [unknown-choice]"
+    ),
+    ("OTEL_PYTHON_CONTEXT", "gevent_context"): (
+        "'gevent_context' cannot be used: the context is erni-run's; ignored: the default is used [instead]"
+    ),
+    ("OTEL_ATTRIBUTE_COUNT_LIMIT", "many"): (
+        "expected an integer, found 'many'; ignored: the default is used [wrong-type]"
+    ),
+    ("OTEL_SPAN_LINK_COUNT_LIMIT", "-1"): "'-1' is less than 0; ignored: the default is used [out-of-range]",
 }
 
 
@@ -290,21 +364,29 @@ def test_an_expression_outside_the_subset_is_refused(source: str, folder: Path) 
     check(text, [f"4: span[0].capture.x: {source!r}: {message} [expression]"], {}, folder)
 
 
-@pytest.mark.parametrize(("variable", "value"), VARIABLES)
-def test_a_mistake_in_a_variable_names_the_variable(variable: str, value: str, folder: Path) -> None:
-    check("", [VARIABLES[variable, value]], {variable: value}, folder, name=f"{variable}: ")
+@pytest.mark.parametrize(("variable", "value"), OURS)
+def test_a_mistake_in_a_variable_of_ours_names_the_variable(variable: str, value: str, folder: Path) -> None:
+    check("", [OURS[variable, value]], {variable: value}, folder, name=f"{variable}: ")
+
+
+@pytest.mark.parametrize(("variable", "value"), OPENTELEMETRYS)
+def test_a_value_of_opentelemetrys_that_is_not_used_is_announced(variable: str, value: str, folder: Path) -> None:
+    (folder / "tracing.toml").write_text('[export]\ntimeout = "5s"\n')
+    reading = read("tracing.toml", {variable: value, "HOME": "/"}, "app")
+    assert reading.notices == (f"{variable}: {OPENTELEMETRYS[variable, value]}",)
+    assert SECRET not in repr(reading)
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_lines(folder: Path) -> None:
     text = '[[span]]\ntarget = "a.b"\n[export]\nprotocol = "x"\n[service]\nname = "${NOPE}"\n'
     (folder / "tracing.toml").write_text(text)
     with pytest.raises(ConfigError) as caught:
-        read("tracing.toml", {"OTEL_TRACES_SAMPLER": "x"}, "app")
+        read("tracing.toml", {"OTLP_ENDPOINT": "x"}, "app")
     assert [mistake.where for mistake in caught.value.mistakes] == [
         "tracing.toml:2",
         "tracing.toml:4",
         "tracing.toml:6",
-        "OTEL_TRACES_SAMPLER",
+        "OTLP_ENDPOINT",
     ]
 
 
@@ -345,9 +427,48 @@ def test_the_file_is_found_in_a_folder_above(tmp_path: Path) -> None:
     assert find(None, {}, str(tmp_path / "a" / "b")) == str(tmp_path / "tracing.toml")
 
 
-def test_text_that_is_not_utf8_is_a_mistake(folder: Path) -> None:
-    (folder / "tracing.toml").write_bytes(b"a = '\xff'")
-    with pytest.raises(
-        ConfigError, match=r"tracing.toml: file: not UTF-8 at byte 5; save it as UTF-8 \[file-unreadable\]"
-    ):
+UNREADABLE = {
+    # what stands in the place of the file: the mistake
+    b"a = '\xff'": "not UTF-8 at byte 5; save it as UTF-8",
+    "[span]".encode("utf-16"): "not UTF-8 at byte 0; save it as UTF-8",
+    b"#" * (256 * 1024 + 1): "is longer than 256 KiB; write globs in place of many targets",
+    "mkfifo {}": "cannot be read: it is a pipe, and nobody writes to it",
+    "mkdir {}": "cannot be read: Is a directory",
+    "truncate --size 1T {}": "is longer than 256 KiB; write globs in place of many targets",
+    "ln -s /dev/zero {}": "cannot be read: it is a device",
+    "ln -s /proc/self/mem {}": "cannot be read: Input/output error",
+    "ln -s {0} {0}": "cannot be read: Too many levels of symbolic links",
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE, ids=lambda kind: str(kind[:20]))
+def test_a_file_that_cannot_be_read_is_one_mistake(kind: str | bytes, folder: Path) -> None:
+    if isinstance(kind, bytes):
+        (folder / "tracing.toml").write_bytes(kind)
+    else:
+        subprocess.run(kind.format("tracing.toml"), shell=True, check=True)  # the table's own commands
+    with pytest.raises(ConfigError) as caught:
         read("tracing.toml", {}, "app")
+    assert [str(mistake) for mistake in caught.value.mistakes] == [
+        f"tracing.toml: file: {UNREADABLE[kind]} [file-unreadable]"
+    ]
+
+
+WHOLE = {b"": "app", b"[service]\nname = 'x'": "x", b"\xef\xbb\xbf[service]\r\nname = 'x'": "x"}
+
+
+@pytest.mark.parametrize("content", WHOLE)
+def test_a_pipe_is_read_to_its_end_and_is_not_watched(content: bytes) -> None:
+    reader, writer = os.pipe()
+    thread = threading.Thread(target=_write_slowly, args=(writer, content))
+    thread.start()
+    plan = read(f"/dev/fd/{reader}", {"HOME": "/"}, "app").plan
+    thread.join()
+    os.close(reader)
+    assert (plan.service.name, plan.reload.enabled) == (WHOLE[content], False)
+
+
+def _write_slowly(writer: int, content: bytes) -> None:
+    for byte in content:
+        os.write(writer, bytes([byte]))
+    os.close(writer)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from binascii import crc32
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from erni_run.config.read import Reading, read
+from erni_run.plan import LimitsPlan
 
 FILE = """
 [service]
@@ -30,6 +32,7 @@ path = "spool"
 """
 HTTP = FILE.replace("[export]\n", '[export]\nprotocol = "http/protobuf"\n')
 CONSOLE = FILE.replace("[export]\n", '[export]\nprotocol = "console"\n')
+COUNTS = ("attributes", "span_attributes", "event_attributes", "link_attributes")
 BARE = '[export]\nprotocol = "http/protobuf"\n'
 
 ROWS: list[tuple[str, dict[str, str], str, Any, str]] = [
@@ -79,9 +82,9 @@ ROWS: list[tuple[str, dict[str, str], str, Any, str]] = [
     ),
     (
         FILE,
-        {"OTEL_RESOURCE_ATTRIBUTES": "tier=a%2Cb%20c,"},
+        {"OTEL_RESOURCE_ATTRIBUTES": "t%69er=a%2Cb%20c,a%20%3d=%C3%BC"},
         "service.attributes",
-        {"service.namespace": "erni", "tier": "a,b c"},
+        {"service.namespace": "erni", "tier": "a,b c", "a =": "ü"},
         "tracing.toml:5",
     ),
     ("", {}, "export.endpoint", "http://localhost:4317", "default"),
@@ -140,6 +143,29 @@ ROWS: list[tuple[str, dict[str, str], str, Any, str]] = [
         "http/protobuf",
         "environment OTEL_EXPORTER_OTLP_PROTOCOL",
     ),
+    (
+        FILE,
+        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "what", "OTEL_EXPORTER_OTLP_PROTOCOL": "HTTP/Protobuf"},
+        "export.protocol",
+        "http/protobuf",
+        "environment OTEL_EXPORTER_OTLP_PROTOCOL",
+    ),
+    (
+        FILE,
+        {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
+        "export.protocol",
+        "http/protobuf",
+        "environment OTEL_EXPORTER_OTLP_PROTOCOL",
+    ),
+    (
+        CONSOLE,
+        {"OTEL_TRACES_EXPORTER": "Console,OTLP,zipkin"},
+        "export.protocol",
+        "grpc",
+        "environment OTEL_TRACES_EXPORTER",
+    ),
+    (CONSOLE, {"OTEL_TRACES_EXPORTER": "zipkin"}, "export.protocol", "console", "tracing.toml:9"),
+    (FILE, {"OTEL_TRACES_SAMPLER": "xray"}, "sampling.ratio", 0.5, "tracing.toml:14"),
     (FILE, {"OTEL_TRACES_EXPORTER": "console"}, "export.protocol", "console", "environment OTEL_TRACES_EXPORTER"),
     (
         FILE,
@@ -261,6 +287,40 @@ def test_environment_beats_file_beats_default(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     check(row, tmp_path)
+
+
+LIMITS: list[tuple[dict[str, str], dict[str, int]]] = [
+    ({}, {}),
+    ({"OTEL_ATTRIBUTE_COUNT_LIMIT": "5"}, dict.fromkeys(COUNTS, 5)),
+    (
+        {"OTEL_ATTRIBUTE_COUNT_LIMIT": "5", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": " 6 "},
+        dict.fromkeys(COUNTS, 5) | {"span_attributes": 6},
+    ),
+    (
+        {"OTEL_ATTRIBUTE_COUNT_LIMIT": "5", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": "five"},
+        dict.fromkeys(COUNTS, 5),
+    ),
+    ({"OTEL_ATTRIBUTE_COUNT_LIMIT": "-5", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT": "0"}, {"link_attributes": 0}),
+    ({"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "9"}, {"attribute_length": 9, "span_attribute_length": 9}),
+    (
+        {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "9", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT": "Unset"},
+        {"attribute_length": 9, "span_attribute_length": -1},
+    ),
+    ({"OTEL_SPAN_EVENT_COUNT_LIMIT": "1", "OTEL_SPAN_LINK_COUNT_LIMIT": "unset"}, {"events": 1, "links": -1}),
+]
+
+
+@pytest.mark.parametrize(("variables", "differing"), LIMITS)
+def test_limits_are_those_that_the_sdk_would_take(variables: dict[str, str], differing: dict[str, int]) -> None:
+    assert read(None, {"HOME": "/", **variables}, "app").plan.limits == LimitsPlan(**differing)
+
+
+def test_content_that_was_read_already_is_not_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "tracing.toml"
+    path.write_text("[service]\nname = 'later'\n")
+    content = b"[service]\nname = 'first'\n"
+    plan = read(str(path), {"HOME": "/"}, "app", content).plan
+    assert (plan.service.name, plan.digest) == ("first", crc32(content))
 
 
 def test_attributes_and_keyword_arguments_have_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

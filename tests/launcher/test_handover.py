@@ -433,3 +433,30 @@ class TestRememberedPlan:
     def test_home_that_cannot_be_written_is_no_obstacle(self, workshop: Workshop) -> None:
         workshop.write("tracing.toml", '[service]\nname = "a"\n')
         assert self.run(workshop, HOME="/proc") == "a"
+
+    def test_plan_and_key_come_from_one_read(self, workshop: Workshop) -> None:
+        """A pipe can be read once alone, and what came out of it is looked for in the next start, too."""
+        start = f'erni-run --config <(cat $FILE) python -c "{self.SCRIPT}"'
+        for name in ("a", "b", "a"):
+            file = workshop.write("other.toml", f'[service]\nname = "{name}"\n')
+            done = workshop.run("bash", "-c", start, environ={"FILE": str(file)})
+            assert (done.stdout, done.stderr) == (f"{name}\n", "")
+
+    def test_notice_is_repeated_without_reading_anew(self, workshop: Workshop) -> None:
+        workshop.write("tracing.toml", "[logs]\nexport = true\n")
+        lines = [workshop.run("erni-run", "true").stderr for _ in range(2)]
+        assert (
+            lines[0]
+            == lines[1]
+            == "erni-run: tracing.toml:2: logs.export is accepted but has no effect in this version\n"
+        )
+        verbose = workshop.run("erni-run", "true", environ={"PYTHONVERBOSE": "1"}).stderr
+        assert ("import 'pydantic'" in verbose, "logs.export" in verbose) == (False, True)
+
+
+def test_file_that_never_ends_is_refused_within_the_launcher(workshop: Workshop) -> None:
+    workshop.run("mkfifo", "pipe")
+    for name, reason in (("/dev/zero", "it is a device"), ("pipe", "it is a pipe, and nobody writes to it")):
+        done = workshop.run("erni-run", "--config", name, "echo", "started")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{name}: file: cannot be read: {reason} [file-unreadable]" in done.stderr

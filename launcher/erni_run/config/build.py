@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from erni_run.config import endpoint, units
-from erni_run.config.environment import Setting
+from erni_run.config.content import is_watchable
+from erni_run.config.environment import Remark, Setting
 from erni_run.config.libraries import LIBRARIES
 from erni_run.config.model import Document, Handoff, Span
 from erni_run.config.substitute import fill
@@ -16,6 +17,7 @@ from erni_run.plan import (
     CapturePlan,
     ExportPlan,
     LibrariesPlan,
+    LimitsPlan,
     LogsPlan,
     MetricsPlan,
     Plan,
@@ -25,6 +27,7 @@ from erni_run.plan import (
     ServicePlan,
     SpanPlan,
     SpoolPlan,
+    VariablesPlan,
 )
 
 CODE_FUNCTION = {"code.function.name": "{module}.{qualname}"}
@@ -38,6 +41,7 @@ class Surroundings:
     """What a plan needs besides the file: the variables that won, the command's name, where files are relative to."""
 
     settings: Mapping[str, Setting]
+    remarks: Sequence[Remark]
     environ: Mapping[str, str]
     command: str
     config: str
@@ -47,6 +51,11 @@ class Surroundings:
         """The variable's value for ``key``, else ``given``."""
         value: _T = self.settings[key].value if key in self.settings else given
         return value
+
+    @property
+    def is_watchable(self) -> bool:
+        """Whether the file can be looked at again."""
+        return not self.config or is_watchable(self.config)
 
     def beside(self, path: str) -> str:
         """``path`` of the file as an absolute path: relative ones start in the file's folder, ``~`` is HOME."""
@@ -77,7 +86,11 @@ def plan(document: Document, around: Surroundings, spans: tuple[SpanPlan, ...]) 
             redact=tuple(document.capture.redact),
             exceptions=document.capture.exceptions,
         ),
-        reload=ReloadPlan(enabled=document.reload.enabled, every=units.seconds(document.reload.every)),
+        reload=ReloadPlan(
+            enabled=document.reload.enabled and around.is_watchable, every=units.seconds(document.reload.every)
+        ),
+        limits=_limits(around),
+        variables=_variables(around),
         spans=spans,
     )
 
@@ -119,15 +132,11 @@ def _handoff_attributes(entry: Handoff) -> dict[str, Any]:
 
 
 def _service(document: Document, around: Surroundings) -> ServicePlan:
-    prefix = "service.attributes."
-    winning = {
-        key.removeprefix(prefix): setting.value for key, setting in around.settings.items() if key.startswith(prefix)
-    }
     return ServicePlan(
         name=around.pick("service.name", document.service.name) or os.path.basename(around.command) or ServicePlan.name,
         version=around.pick("service.version", document.service.version),
         environment=around.pick("service.environment", _environment(document, around)),
-        attributes={**document.service.attributes, **winning},
+        attributes={**document.service.attributes, **_below("service.attributes.", around)},
     )
 
 
@@ -209,3 +218,22 @@ def _libraries(document: Document, around: Surroundings) -> LibrariesPlan:
     )
     wanted = {library.module for library in LIBRARIES.values() if plan.wants(library.name, auto=library.auto)}
     return dataclasses.replace(plan, modules=tuple(sorted(wanted)))
+
+
+def _limits(around: Surroundings) -> LimitsPlan:
+    return LimitsPlan(**_below("limits.", around))
+
+
+def _variables(around: Surroundings) -> VariablesPlan:
+    """OpenTelemetry's own modules would fail, or do what is not done here, over a value that is ignored."""
+    read_by_otel = ("limits.", "sdk.", "variables.")
+    ignored = [
+        remark.variable for remark in around.remarks if remark.is_ignored and remark.key.startswith(read_by_otel)
+    ]
+    return VariablesPlan(ignored=tuple(ignored), plugins=_below("variables.", around))
+
+
+def _below(prefix: str, around: Surroundings) -> dict[str, Any]:
+    return {
+        key.removeprefix(prefix): setting.value for key, setting in around.settings.items() if key.startswith(prefix)
+    }

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from binascii import crc32
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from erni_run.config import position
+from erni_run.config.content import as_typed
+from erni_run.config.content import load as read_bytes
+from erni_run.config.rules import quote
 from erni_run.config.substitute import Path
+from erni_run.config.syntax import parse
 from erni_run.errors import ConfigError, Mistake
 
-_PLACE = re.compile(r"(.*) \(at line (\d+), column (\d+)\)")
-_END = re.compile(r"(.*) \(at end of document\)")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_HINTS = (
-    ("Invalid value", "strings stand in quotes; booleans are true and false"),
-    ("Expected '=' after a key", "write key = value; a key with dots, stars or blanks in its name stands in quotes"),
-    ("Cannot declare", "a section stands only once; join the two, or write [[span]] for one more entry"),
-    ("Cannot overwrite", "a key stands only once in its section; remove one"),
-    ("Expected newline or end of document", "one key = value a line; a string is closed by the quote that opened it"),
-    ("Illegal character", "close the string on its line, or use three quotes for several lines"),
-    ("Unterminated string", "close the string with the quote that opened it"),
-    ('Expected "\'"', "close the string with the quote that opened it"),
-    ("Invalid statement", "a line is a [section] or key = value; a key with other characters stands in quotes"),
-    ("Unescaped", "use 'single quotes' for text with backslashes"),
-    ("Unclosed array", "separate the items by commas and close the array with ]"),
-    ("Unclosed inline table", "separate the pairs by commas and close the table with }"),
-    ("Invalid initial character for a key", "a key holds letters, digits, _ and -; anything else stands in quotes"),
-    ("Expected ']", "a section is written [name], an entry of a list [[name]]"),
-)
+_INT64 = 2**63
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,19 +42,21 @@ class Source:
         return f"{self.name}:{self.line(path)}"
 
 
-def load(path: str | None) -> Source:
-    """The file at ``path``; an empty one for None. Raises ConfigError if it cannot be read or is no TOML."""
+def load(path: str | None, content: bytes | None = None) -> Source:
+    """The file at ``path``; an empty one for None. ``content`` is what it holds, where somebody has read it already.
+
+    Raises ConfigError if it cannot be read or is no TOML.
+    """
     if path is None:
         return Source()
-    name = _as_typed(path)
-    content, text = _read(path, name)
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([_syntax(name, text, str(error))]) from None
-    return Source(
-        path=os.path.abspath(path), name=name, table=table, lines=position.locate(text), digest=crc32(content)
-    )
+    if content is None:
+        content = read_bytes(path)
+    name = as_typed(path)
+    table, lines = parse(_decoded(content, name), name)
+    source = Source(path=os.path.abspath(path), name=name, table=table, lines=lines, digest=crc32(content))
+    if mistakes := [_out_of_range(source, place, value) for place, value in _too_large(table)]:
+        raise ConfigError(mistakes)
+    return source
 
 
 def dotted(path: Path) -> str:
@@ -81,32 +70,27 @@ def dotted(path: Path) -> str:
     return words
 
 
-def _as_typed(path: str) -> str:
-    absolute = os.path.abspath(path)
+def _decoded(content: bytes, name: str) -> str:
     try:
-        return min(os.path.relpath(absolute), absolute, key=len)
-    except (OSError, ValueError):  # the working directory is gone, or another drive: the absolute name always exists
-        return absolute
-
-
-def _read(path: str, name: str) -> tuple[bytes, str]:
-    try:
-        with open(path, "rb") as file:
-            content = file.read()
-        return content, content.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(
             [Mistake(name, "file", f"not UTF-8 at byte {error.start}; save it as UTF-8", "file-unreadable")]
         ) from None
-    except OSError as error:
-        raise ConfigError([Mistake(name, "file", f"cannot be read: {error.strerror}", "file-unreadable")]) from None
 
 
-def _syntax(name: str, text: str, message: str) -> Mistake:
-    if found := _PLACE.fullmatch(message):
-        message, line, column = found[1], found[2], found[3]
-    else:
-        end = _END.fullmatch(message)
-        message, line, column = end[1] if end else message, str(text.count("\n") + 1), "end"
-    hint = next((hint for start, hint in _HINTS if message.startswith(start)), "see https://toml.io for the syntax")
-    return Mistake(f"{name}:{line}", f"column {column}", f"{message}; {hint}", "toml-syntax")
+def _out_of_range(source: Source, path: Path, value: int) -> Mistake:
+    message = f"{quote(value)} does not fit into 64 bits; write it as a string"
+    return Mistake(source.place(path), dotted(path), message, "out-of-range")
+
+
+def _too_large(value: Any, path: Path = ()) -> Iterator[tuple[Path, int]]:
+    """The integers that do not fit into 64 bits, which TOML asks to be refused."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _too_large(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _too_large(item, (*path, index))
+    elif isinstance(value, int) and not -_INT64 <= value < _INT64:
+        yield path, value

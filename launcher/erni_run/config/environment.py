@@ -3,50 +3,35 @@
 Variables are looked up by name alone, because the caller notes which ones mattered. An empty variable counts as unset
 (OpenTelemetry specification, "General SDK Configuration"). Names and meanings follow the Python SDK where it differs
 from the specification: OTEL_EXPORTER_OTLP_TIMEOUT is in seconds, not milliseconds.
+
+A mistake in a variable of ours stops the start, as one in the file does. One of OpenTelemetry's never does: other
+programs are given it, too, and its specification asks for a warning and the default ("Environment variable
+specification", "Parsing").
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
-from erni_run.config import endpoint, rules
+from erni_run.config import endpoint, otel, rules
+from erni_run.config.otel import Instead
 from erni_run.config.rules import Written, Wrong
 from erni_run.errors import Mistake
-
-SAMPLERS = (
-    "always_on",
-    "always_off",
-    "traceidratio",
-    "parentbased_always_on",
-    "parentbased_always_off",
-    "parentbased_traceidratio",
-)
 
 ANY_OTLP = "export.otlp"
 """OTEL_TRACES_EXPORTER asks for OTLP and leaves the protocol to others."""
 
+_OTEL = "OTEL_"
 _PROTOCOLS = ("grpc", "http/protobuf")
-_EXPORTERS = {
-    "otlp": "otlp",
-    "otlp_proto_grpc": "grpc",
-    "otlp_proto_http": "http/protobuf",
-    "console": "console",
-    "none": "none",
-}
 _RESOURCE = {
     "service.name": "service.name",
     "service.version": "service.version",
     "deployment.environment": "service.environment",
     "deployment.environment.name": "service.environment",
 }
-_OPTIONS = {"export.exporter": "export.protocol", "sampling.sampler": "sampling"}
+_OPTIONS = {"export.exporter": "export.protocol", "sampling.sampler": "sampling.ratio"}
 """The option that a message names for a key that is ours alone."""
-
-HEADER_NAME = re.compile(r"[!#-'*+\-.0-9A-Z^-z|~]+")
-_ENCODED = re.compile(r"[!#-+\--:<-\[\]-~]*")
 
 Check = Callable[[str], Any]
 
@@ -58,24 +43,56 @@ class Setting(NamedTuple):
     variable: str
 
 
-def settings(environ: Mapping[str, str]) -> tuple[dict[str, Setting], list[Mistake]]:
-    """What the variables set, by dotted key of the file, and the mistakes in them.
+class Remark(NamedTuple):
+    """What a value of ``variable`` is not taken for. If it ``is_ignored``, the value of the dotted ``key`` stands."""
 
-    Besides the file's keys: ``sampling.sampler``, and ``ANY_OTLP`` if OTEL_TRACES_EXPORTER asks for OTLP without saying
-    which protocol; ``settle`` resolves it.
+    variable: str
+    key: str
+    wrong: Wrong
+    is_ignored: bool
+
+    def line(self, origins: Mapping[str, str]) -> str:
+        """The line for the user; ``origins`` tells by key where the value comes from that is used."""
+        ignored = f"; ignored: {_what_stands(self.key, origins)}" if self.is_ignored else ""
+        return f"{self.variable}: {self.wrong}{ignored} [{self.wrong.slug}]"
+
+
+class Environment(NamedTuple):
+    """What the variables say: ``settings`` by dotted key of the file, and what is wrong with the others."""
+
+    settings: dict[str, Setting]
+    mistakes: list[Mistake]
+    remarks: list[Remark]
+
+
+def settings(environ: Mapping[str, str]) -> Environment:
+    """What the variables set, the mistakes in ours and what is to be said of OpenTelemetry's.
+
+    Besides the file's keys there are ``sampling.sampler``, those of ``LimitsPlan``, plugins below ``variables``, and
+    ``ANY_OTLP`` if OTEL_TRACES_EXPORTER asks for OTLP without saying which protocol; ``settle`` resolves it.
     """
     found: dict[str, Setting] = {}
     mistakes: list[Mistake] = []
+    remarks: dict[str, Remark] = {}
     for key, variable, check in _readings(environ):
         text = environ.get(variable, "").strip()
         if not text or key in found:
             continue
+        option = _OPTIONS.get(key, key)
         try:
-            found[key] = Setting(check(text), variable)
+            value = check(text)
         except Wrong as wrong:
-            mistakes.append(Mistake(variable, _OPTIONS.get(key, key), str(wrong), wrong.slug))
+            if variable.startswith(_OTEL):
+                remarks.setdefault(variable, Remark(variable, option, wrong, is_ignored=True))
+            else:
+                mistakes.append(Mistake(variable, option, str(wrong), wrong.slug))
+            continue
+        if isinstance(value, Instead):
+            remarks[variable] = Remark(variable, option, value.wrong, is_ignored=False)
+            value = value.value
+        found[key] = Setting(value, variable)
     _spread(found)
-    return found, mistakes
+    return Environment(found, mistakes, list(remarks.values()))
 
 
 def settle(found: dict[str, Setting], protocol: str) -> dict[str, Setting]:
@@ -92,21 +109,32 @@ def defaults(environ: Mapping[str, str]) -> dict[str, Setting]:
     return {key: Setting(environ[name], name) for key, name in named.items() if environ.get(name)}
 
 
+def _what_stands(key: str, origins: Mapping[str, str]) -> str:
+    origin = origins.get(key, "default").removeprefix("environment ")
+    return "the default is used" if origin == "default" else f"{key} is that of {origin}"
+
+
 def _readings(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Check]]:
     """Dotted key, variable and check; of several variables for one key the first that is set counts."""
     yield "service.name", "OTEL_SERVICE_NAME", str
-    yield "service.attributes", "OTEL_RESOURCE_ATTRIBUTES", resource
+    yield "service.attributes", "OTEL_RESOURCE_ATTRIBUTES", otel.resource
     yield "export.endpoint", "OTLP_ENDPOINT", endpoint.endpoint
-    yield "export.exporter", "OTEL_TRACES_EXPORTER", _exporter
+    yield "export.exporter", "OTEL_TRACES_EXPORTER", otel.exporter
     for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         yield "export.endpoint", name, lambda text: endpoint.endpoint(_with_scheme(text, environ))
     for key, name, check in _OTLP:
         yield key, f"OTEL_EXPORTER_OTLP_TRACES_{name}", check
         yield key, f"OTEL_EXPORTER_OTLP_{name}", check
-    yield "sampling.sampler", "OTEL_TRACES_SAMPLER", lambda text: rules.choice(text.lower(), SAMPLERS)
+    yield "sampling.sampler", "OTEL_TRACES_SAMPLER", otel.sampler
     if environ.get("OTEL_TRACES_SAMPLER", "").strip().lower().endswith("traceidratio"):
         yield "sampling.ratio", "OTEL_TRACES_SAMPLER_ARG", lambda text: rules.ratio(Written(text, text))
-    yield "libraries.disable", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", _names
+    yield "libraries.disable", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", otel.names
+    yield "disabled", "OTEL_SDK_DISABLED", otel.boolean
+    yield "sdk.internal_metrics", "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", otel.boolean
+    for key, name in _LIMITS:
+        yield key, name, otel.limit
+    for name, check in _PLUGINS.items():
+        yield f"variables.{name}", name, check
 
 
 def _with_scheme(text: str, environ: Mapping[str, str]) -> str:
@@ -132,56 +160,38 @@ def _spread(found: dict[str, Setting]) -> None:
         found[ANY_OTLP if exporter.value == "otlp" else "export.protocol"] = exporter
 
 
-def resource(text: str) -> dict[str, str]:
-    """``key=value,key=value`` with percent-encoded values (resource specification, OTEL_RESOURCE_ATTRIBUTES)."""
-    return {name: unquote(value).strip() for name, value in _pairs(text)}
-
-
-def _headers(text: str) -> dict[str, str]:
-    """As ``opentelemetry.util.re.parse_env_headers``, liberal: what is not percent-encoded is taken as it is."""
-    headers: dict[str, str] = {}
-    for raw, value in _pairs(text):
-        name = unquote(raw).strip().lower()
-        content = unquote(value) if _ENCODED.fullmatch(value) else value
-        if not HEADER_NAME.fullmatch(name) or not content.isprintable():
-            raise Wrong("header", f"entry {len(headers) + 1} is not a valid HTTP header; write name=value,name=value")
-        headers[name] = content.strip()
-    return headers
-
-
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    for number, pair in enumerate(text.split(","), 1):
-        name, equals, value = pair.partition("=")
-        if not pair.strip():
-            continue
-        if not equals or not name.strip():
-            raise Wrong(
-                "pairs", f"entry {number} is not name=value; write name=value,name=value and encode a comma as %2C"
-            )
-        yield name.strip(), value.strip()
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _exporter(text: str) -> str:
-    return _EXPORTERS[rules.choice(text.lower(), tuple(_EXPORTERS))]
-
-
-def _timeout(text: str) -> float:
-    seconds = rules.number(Written(text, text))
-    if not 0 < seconds < float("inf"):
-        raise Wrong("out-of-range", f"{text!r} is not a time in seconds; write 10 for ten seconds")
-    return seconds
-
-
 _OTLP: tuple[tuple[str, str, Check], ...] = (
-    ("export.protocol", "PROTOCOL", lambda text: rules.choice(text, _PROTOCOLS)),
-    ("export.headers", "HEADERS", _headers),
-    ("export.compression", "COMPRESSION", lambda text: rules.choice(text.lower(), ("gzip", "none"))),
-    ("export.timeout", "TIMEOUT", _timeout),
+    ("export.protocol", "PROTOCOL", otel.protocol),
+    ("export.headers", "HEADERS", otel.headers),
+    ("export.compression", "COMPRESSION", otel.compression),
+    ("export.timeout", "TIMEOUT", otel.timeout),
     ("export.certificate", "CERTIFICATE", str),
     ("export.client_certificate", "CLIENT_CERTIFICATE", str),
     ("export.client_key", "CLIENT_KEY", str),
+    ("insecure", "INSECURE", otel.boolean),
 )
+
+_LIMITS = (
+    # a span's, an event's and a link's own variable goes before the one for all attributes ("Attribute Limits")
+    ("limits.span_attributes", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+    ("limits.span_attributes", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+    ("limits.event_attributes", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
+    ("limits.event_attributes", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+    ("limits.link_attributes", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+    ("limits.link_attributes", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+    ("limits.attributes", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
+    ("limits.span_attribute_length", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    ("limits.span_attribute_length", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    ("limits.attribute_length", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    ("limits.events", "OTEL_SPAN_EVENT_COUNT_LIMIT"),
+    ("limits.links", "OTEL_SPAN_LINK_COUNT_LIMIT"),
+)
+
+_PLUGINS: dict[str, Check] = {
+    "OTEL_PROPAGATORS": lambda text: [name.lower() for name in otel.names(text)],
+    "OTEL_PYTHON_CONTEXT": lambda text: otel.no_other(text, "contextvars_context", "the context is erni-run's"),
+    "OTEL_PYTHON_TRACER_PROVIDER": lambda text: otel.no_other(text, "", "the tracer provider is erni-run's"),
+    "OTEL_PYTHON_METER_PROVIDER": lambda text: [text],
+    "OTEL_PYTHON_LOGGER_PROVIDER": lambda text: [text],
+}
+"""Variables that OpenTelemetry's API reads when it is imported: names of entry points."""

@@ -24,7 +24,8 @@ class Reading:
     """What was read.
 
     ``origins`` tells for each dotted key ``"tracing.toml:12"``, ``"environment OTEL_SERVICE_NAME"`` or ``"default"``;
-    ``notices`` are lines about options that do nothing in this version.
+    ``notices`` are lines about options that do nothing in this version, and about values of OpenTelemetry's variables
+    that are not used.
     """
 
     plan: Plan
@@ -32,27 +33,34 @@ class Reading:
     notices: tuple[str, ...]
 
 
-def read(path: str | None, environ: Mapping[str, str], command: str) -> Reading:
+def read(path: str | None, environ: Mapping[str, str], command: str, content: bytes | None = None) -> Reading:
     """The configuration in the file at ``path`` (None: no file) and in ``environ``.
 
     ``environ`` is asked by name only. ``command`` is the application's command, whose name is the default service name.
+    ``content`` is what the file holds, where somebody has read it already.
     Raises ConfigError with every mistake: the file's by line, then the environment's.
     """
-    source = document.load(path)
+    source = document.load(path, content)
     wrongs: list[tuple[Path, Wrong]] = []
     table = substitute(source.table, environ, lambda path, wrong: wrongs.append((path, wrong)))
     spans, conflicts = entries.spans(source, table)
     parsed, broken = _parse(table)
-    settings, mistakes = environment.settings(environ)
+    settings, mistakes, remarks = environment.settings(environ)
     wrongs += [(path, wrong) for path, wrong in broken if not _inside(path, [failed for failed, _ in wrongs])]
     if parsed is None or wrongs or conflicts or mistakes:
         raise ConfigError(_in_order(source, wrongs + conflicts) + mistakes)
     settings = environment.settle(settings, parsed.export.protocol)
     around = build.Surroundings(
-        settings=settings, environ=environ, command=command, config=source.path, digest=source.digest
+        settings=settings,
+        remarks=remarks,
+        environ=environ,
+        command=command,
+        config=source.path,
+        digest=source.digest,
     )
     where = origins(source, parsed, settings, environment.defaults(environ))
-    return Reading(plan=build.plan(parsed, around, spans), origins=where, notices=notices(parsed, where))
+    lines = (*notices(parsed, where), *(remark.line(where) for remark in remarks))
+    return Reading(plan=build.plan(parsed, around, spans), origins=where, notices=lines)
 
 
 def _parse(table: dict[str, Any]) -> tuple[Document | None, list[tuple[Path, Wrong]]]:

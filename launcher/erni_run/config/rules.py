@@ -12,7 +12,6 @@ from typing import Self, TypeVar
 _T = TypeVar("_T")
 
 _LONGEST_QUOTE = 60
-_INT64 = 2**63
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _NAMES = {str: "a string", bool: "a boolean", int: "an integer", float: "a number", list: "an array", dict: "a table"}
 
@@ -41,6 +40,8 @@ class Written(str):
 
 def quote(value: object) -> str:
     """``value`` as the file has it, bounded, for a message."""
+    if isinstance(value, int) and value.bit_length() > _LONGEST_QUOTE * 4:
+        return f"{value:#x}"[: _LONGEST_QUOTE - 1] + "…"  # Python refuses to write more than 4,300 decimal digits
     text = repr(value.written if isinstance(value, Written) else value)
     return text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
 
@@ -125,8 +126,6 @@ def attribute(value: object) -> str | bool | int | float | list[str] | list[bool
 def _scalar(value: object) -> str | bool | int | float:
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, int) and not -_INT64 <= value < _INT64:
-        raise Wrong("out-of-range", f"{quote(value)} does not fit into 64 bits; write it as a string")
     if isinstance(value, (bool, int, float)):
         return value
     raise Wrong("wrong-type", f"an attribute is a string, boolean, number or an array of those, not {kind(value)}")

@@ -62,7 +62,7 @@ def _not_zero(value: object, amount: float) -> float:
 
 def _split(value: object, slug: str, examples: str) -> tuple[str, str]:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise Wrong(slug, f"{value} has no unit; write a string such as {examples}")
+        raise Wrong(slug, f"{quote(value)} has no unit; write a string such as {examples}")
     found = _QUANTITY.fullmatch(text(value))
     if not found:
         raise Wrong(slug, f"{quote(value)} is not a {slug}; write {examples}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from erni_run.config import endpoint, expression, libraries, rules, target, units
-from erni_run.config.environment import HEADER_NAME
+from erni_run.config.otel import HEADER_NAME
 from erni_run.config.rules import Wrong, kind, nearest, quote
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{.+\}"}

@@ -86,6 +86,9 @@ class _Wiring:
         if not sys.stdlib_module_names.isdisjoint(libraries):
             # Named by the user alone. Their instrumentors import logging, which imports some of these itself.
             import logging  # noqa: F401
+        for name in ("opentelemetry.environment_variables", "opentelemetry.sdk.environment_variables"):
+            when_imported(name, lambda module: _attempt(self._hide, module))  # at once: who imports them reads next
+        self._when("opentelemetry.propagate", self._propagate)
         self._when("opentelemetry.trace", self._record)
         for name in _LOGS:
             self._when(name, self._correlate)
@@ -133,6 +136,16 @@ class _Wiring:
                 del self._turns[thread]
 
         when_imported(module, call)
+
+    def _hide(self, names: ModuleType) -> None:
+        from erni_run.inside.variables import hide
+
+        hide(names, self.plan.variables)
+
+    def _propagate(self, module: ModuleType) -> None:
+        from erni_run.inside.variables import propagate
+
+        propagate(module, self.plan.variables)
 
     def _record(self, _: ModuleType) -> None:
         from erni_run.inside.libraries import muted_scopes

@@ -14,7 +14,7 @@ from binascii import crc32
 
 from erni_run.inside import forks
 from erni_run.inside.background import Background
-from erni_run.inside.notice import describe, say, say_once
+from erni_run.inside.notice import say, say_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,24 +62,21 @@ class Watcher:
             return
         time.sleep(_QUIET)
         content = _content(plan.config)
-        if _stamp(plan.config) != stamp:
+        if content is None or _stamp(plan.config) != stamp:
             return  # somebody is writing it: the next look will find it whole
-        if isinstance(content, OSError):
-            say_once(f"{plan.config} cannot be read: {describe(content)}; what it said stays in force")
-            return
         digest = crc32(content)
         try:
             if digest != (plan.digest if self._digest is None else self._digest):
-                self._reload(plan)
+                self._reload(plan, content)
         finally:  # not before: a child that is forked meanwhile has all of it to do
             self._stamp, self._digest = stamp, digest
 
-    def _reload(self, plan: Plan) -> None:
+    def _reload(self, plan: Plan, content: bytes) -> None:
         with forks.late_import():
             from erni_run.config.read import read
             from erni_run.errors import ConfigError
         try:
-            new = read(plan.config, self._environ, plan.command).plan
+            new = read(plan.config, self._environ, plan.command, content).plan
         except ConfigError as error:
             _say_mistakes(plan, error)
             return
@@ -105,12 +102,16 @@ def _stamp(path: str) -> Stamp | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _content(path: str) -> bytes | OSError:
+def _content(path: str) -> bytes | None:
+    """What the file holds, None if that cannot be read, which is said."""
+    with forks.late_import():
+        from erni_run.config.content import load
+        from erni_run.errors import ConfigError
     try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        return error
+        return load(path)
+    except ConfigError as error:
+        say_once(f"{error.mistakes[0]}; what it said stays in force")
+        return None
 
 
 def _needing_restart(old: Plan, new: Plan) -> Iterator[str]:

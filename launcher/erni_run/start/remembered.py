@@ -12,7 +12,7 @@ from erni_run.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _UNSET = b"\x01"  # stands for a variable that is not set: no environment variable may hold it in practice
@@ -20,40 +20,44 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class Origin:
-    """What a plan is made from, beside the environment: the file at ``path`` (None: the defaults), the command's name
-    and the working directory, to which paths in variables are relative.
+    """What a plan is made from, beside the environment: the file at ``path`` (None: the defaults) with its ``content``,
+    the command's name and the working directory, to which paths in variables are relative.
     """
 
-    def __init__(self, path: "str | None", command: str) -> None:
+    def __init__(self, path: "str | None", content: bytes, command: str) -> None:
         self.path = path
+        self.content = content
+        self.command = command
         self._fields = [
             _stamp(),
             os.fsencode(path or ""),
             os.fsencode(command),
             os.fsencode(working_directory()),
-            _content(path),
+            content,
         ]
 
-    def recall(self, environ: "Mapping[str, str]") -> "str | None":
-        """The plan remembered for this origin in this environment, or None."""
+    def recall(self, environ: "Mapping[str, str]") -> "tuple[str, list[str]] | None":
+        """The plan remembered for this origin in this environment and its notices, or None."""
         try:
             fields = _read(self._entry(environ)).split(b"\0")
         except OSError:
             return None
-        asked = fields[len(self._fields) : -1]
+        asked = fields[len(self._fields) : -2]
         if fields[: len(self._fields)] != self._fields or len(asked) % 2:
             return None
         for name, value in zip(asked[::2], asked[1::2], strict=True):
             if value_of(environ, os.fsdecode(name)) != value:
                 return None
-        return os.fsdecode(fields[-1])
+        return os.fsdecode(fields[-1]), os.fsdecode(fields[-2]).splitlines()
 
-    def remember(self, environ: "Mapping[str, str]", asked: "dict[str, bytes]", plan: str) -> None:
-        """Keep ``plan``, which was made after looking at the variables in ``asked``."""
+    def remember(
+        self, environ: "Mapping[str, str]", asked: "dict[str, bytes]", plan: str, notices: "Iterable[str]"
+    ) -> None:
+        """Keep ``plan``, which was made after looking at the variables in ``asked``, and its ``notices``."""
         fields = [*self._fields]
         for name, value in asked.items():
             fields += [os.fsencode(name), value]
-        fields.append(os.fsencode(plan))
+        fields += [os.fsencode("\n".join(notices)), os.fsencode(plan)]
         if sum(field.count(b"\0") for field in fields) == 0:
             try:
                 _write(self._entry(environ), b"\0".join(fields))
@@ -80,13 +84,6 @@ def working_directory() -> str:
 def value_of(environ: "Mapping[str, str]", name: str) -> bytes:
     """The value of the variable ``name`` as an entry holds it."""
     return os.fsencode(environ[name]) if name in environ else _UNSET
-
-
-def _content(path: "str | None") -> bytes:
-    if path is None:
-        return b""
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _stamp() -> bytes:

@@ -48,7 +48,7 @@ def backend(site: Site) -> Backend:
     if type(provider) is Provider:
         try:
             return _own(provider, site, kind, attributes)
-        except Exception as error:  # e.g. limits in the environment that the SDK refuses
+        except Exception as error:  # e.g. an SDK that cannot be imported
             if is_to_be_raised(error):
                 raise
             say_once(f"no spans are recorded: {describe(error)}")

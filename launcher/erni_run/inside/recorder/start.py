@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.sdk.trace import SpanLimits
 from opentelemetry.trace import SpanContext, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -15,7 +16,7 @@ from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.resource import resource
 from erni_run.inside.settlement import Settlement
 from erni_run.inside.termination import IS_POSSIBLE, RunAfter, Termination
-from erni_run.plan import Plan
+from erni_run.plan import LimitsPlan, Plan
 
 if TYPE_CHECKING:
     from erni_run.inside.delivery.delivery import Delivery
@@ -60,6 +61,7 @@ def _recorder(
         resource(plan.service),
         deliver,
         sampling=plan.sampling,
+        span_limits=_limits(plan.limits),
         remote_parent=parent_of_process(environ),
         settlement=settlement,
         flush=flush,
@@ -67,6 +69,19 @@ def _recorder(
     )
     at_end(recorder.end)  # the application's own processors
     return recorder
+
+
+def _limits(plan: LimitsPlan) -> SpanLimits:
+    return SpanLimits(
+        max_attributes=plan.attributes,
+        max_span_attributes=plan.span_attributes,
+        max_event_attributes=plan.event_attributes,
+        max_link_attributes=plan.link_attributes,
+        max_events=plan.events,
+        max_links=plan.links,
+        max_attribute_length=plan.attribute_length,
+        max_span_attribute_length=plan.span_attribute_length,
+    )
 
 
 def _report(plan: Plan, recorder: Recorder, delivery: Delivery, settlement: Settlement) -> Callable[[], None]:
