@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
+from pathlib import Path
 
 import pytest
 
 from tests.collector import Collector
 from tests.conftest import Workshop
 
+LOGS = (Path(__file__).parents[2] / "docs/configuration.md").read_text(encoding="utf-8").split("## [logs]")[1]
 CONFIG = """
     [service]
     name = "shop"
@@ -86,8 +90,9 @@ def test_line_inside_a_span_carries_its_ids(workshop: Workshop, collector: Colle
     assert (inside["trace_id"], inside["span_id"]) == (span.trace_id, span.span_id)
     assert (len(span.trace_id), len(span.span_id)) == (32, 16)
     assert (inside["environment"], inside["service"], inside["size"]) == ("test", "mine", 3)
-    assert (outside["environment"], outside["service"]) == ("test", "shop")
-    assert str(outside.get("trace_id", "0")).strip("0") == ""
+    added = {"trace_id": "0" * 32, "span_id": "0" * 16, "environment": "test", "service": "shop"}
+    found = {field: outside[field] for field in added if field in outside}
+    assert found == (added if library == "logging" else {})
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -140,3 +145,108 @@ def test_format_string_that_wants_the_ids_works_outside_of_spans(workshop: Works
     program = "import logging; logging.basicConfig(format='%(trace_id)s %(span_id)s %(service)s'); logging.error('x')"
     workshop.write("tracing.toml", '[service]\nname = "shop"\n')
     assert workshop.run("erni-run", "python", "-c", program).stderr == f"{'0' * 32} {'0' * 16} shop\n"
+
+
+def test_what_applications_compare_is_as_without_us(workshop: Workshop) -> None:
+    """structlog's own means for tests, inside of spans as well, and loguru's records outside of them."""
+    workshop.write(
+        "work.py",
+        """
+        import structlog
+        def sell():
+            with structlog.testing.capture_logs() as captured:
+                structlog.get_logger().info("sold", size=3)
+            return captured
+        """,
+    )
+    workshop.write(
+        "main.py",
+        """
+        import work
+        from loguru import logger
+        logger.remove()
+        logger.add(lambda message: print(message.record["extra"]))
+        logger.bind(size=3).info("sold")
+        print(work.sell())
+        """,
+    )
+    workshop.write("tracing.toml", CONFIG)
+    bare, traced = (workshop.run(*command, "python", "main.py") for command in ((), ("erni-run",)))
+    assert (traced.stdout, traced.stderr) == (bare.stdout, bare.stderr)
+
+
+EMITTERS = {
+    # how a record gets to a handler: statements inside a traced function
+    "a logger": "log.error('x')",
+    "a logger's adapter": "logging.LoggerAdapter(log, {'trace': 1}).error('x')",
+    "handle of its own": "Logger('x', handle=lambda self, record: self.callHandlers(record)).error('x')",
+    "callHandlers of its own": (
+        "Logger('x', callHandlers=lambda self, record: [h.handle(record) for h in self.handlers]).error('x')"
+    ),
+    "makeRecord of its own": (
+        "Logger('x', makeRecord=lambda *_, **__: logging.makeLogRecord({'levelno': 40, 'msg': 'x'})).error('x')"
+    ),
+    "_log of its own": (
+        "Logger('x', _log=lambda self, *_: handler.handle(logging.makeLogRecord({'msg': 'x'}))).error('x')"
+    ),
+    "no logger": "handler.handle(logging.makeLogRecord({'msg': 'x'}))",
+    "a warning": "logging.captureWarnings(True); warnings.warn('x', stacklevel=1)",
+    "a queue and another thread": """
+        queue = multiprocessing.SimpleQueue()
+        queue.put_nowait = queue.put
+        listener = logging.handlers.QueueListener(queue, handler)
+        listener.dequeue = lambda block: queue.get()
+        listener.enqueue_sentinel = lambda: queue.put(None)
+        logging.handlers.QueueHandler(queue).handle(logging.makeLogRecord({'levelno': 20, 'msg': 'x'}))
+        listener.start()
+        listener.stop()
+    """,
+    "a buffer that is flushed later": """
+        memory = logging.handlers.MemoryHandler(100, target=handler)
+        memory.handle(logging.makeLogRecord({'levelno': 20, 'msg': 'x'}))
+        thread = threading.Thread(target=memory.flush)
+        thread.start()
+        thread.join()
+    """,
+}
+
+
+def test_record_carries_the_trace_whichever_way_it_gets_to_a_handler(workshop: Workshop, collector: Collector) -> None:
+    lines = """
+        import logging, logging.handlers, multiprocessing, sys, threading, warnings
+
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(trace_id)s %(span_id)s"))
+        log = logging.getLogger()
+        log.addHandler(handler)
+
+        def Logger(name, **methods):
+            logger = type("Logger", (logging.Logger,), methods)(name)
+            logger.addHandler(handler)
+            return logger
+    """
+    functions = [
+        f"def way_{number}():\n{textwrap.indent(textwrap.dedent(way), '    ')}\n"
+        for number, way in enumerate(EMITTERS.values())
+    ]
+    workshop.write("work.py", textwrap.dedent(lines) + "\n".join(functions))
+    workshop.write("main.py", f"import work\nfor i in range({len(EMITTERS)}): getattr(work, f'way_{{i}}')()\n")
+    workshop.write("tracing.toml", '[[span]]\ntarget = "work:way_*"\n')
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment("http/protobuf")}
+    done = workshop.run("erni-run", "python", "main.py", environ=environ)
+    ids = {span.name: f"{span.trace_id} {span.span_id}" for span in collector.spans}
+    expected = {way: ids.get(f"way_{number}") for number, way in enumerate(EMITTERS)}
+    assert dict(zip(EMITTERS, done.stdout.splitlines(), strict=False)) == expected
+    assert done.stderr == ""
+
+
+def test_documented_formats_work_traced_and_untraced(workshop: Workshop) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", LOGS, re.MULTILINE | re.DOTALL)
+    workshop.write("tracing.toml", '[service]\nname = "shop"\n')
+    assert len(blocks) == 2
+    for block in blocks:
+        workshop.write("main.py", f"{block}\nlogging.getLogger('shop').error('sold')\n")
+        traced = workshop.run("erni-run", "python", "main.py")
+        bare = workshop.run("erni-run", "python", "main.py", environ={"ENABLE_TRACING": "false"})
+        assert (traced.stdout + traced.stderr).strip() == f"{'0' * 32} sold"
+        assert (bare.stdout + bare.stderr).strip() == "- sold"

@@ -1,5 +1,8 @@
 """Log lines carry the trace: fields are added where each library hands a finished record on, and nowhere else.
 
+Outside of spans nothing is added to what structlog and loguru hand on, which applications look at themselves. A record
+of logging has the fields everywhere: a format that names one would fail without.
+
 No handler, no formatter, no level and no configuration of the application is touched. A field that the application
 has set itself stays. What stands in for a library's own function bears its file, name and globals, so that "first
 frame outside of the logging library" is found where it was.
@@ -8,13 +11,13 @@ frame outside of the logging library" is found where it was.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
 
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside
-from erni_run.plan import LogsPlan, Plan
+from erni_run.plan import Plan
 
 _NO_TRACE = {"trace_id": "0" * 32, "span_id": "0" * 16}
 
@@ -34,40 +37,43 @@ def correlate(module: ModuleType, plan: Callable[[], Plan]) -> None:
 
 
 class _Fields:
-    """The fields of a log record that is being made now."""
+    """The fields of a log record that is being handed on now."""
 
     def __init__(self, plan: Callable[[], Plan], library: str) -> None:
         self._plan = plan
         self._library = library
-        self._wanted: LogsPlan | None = None
+        self._wanted: tuple[str, ...] | None = None
+        self._names: frozenset[str] = frozenset()
         self._constant: dict[str, str] = {}
 
     def add_to(self, record: dict[str, Any], *, always: bool = False) -> None:
-        """Set the wanted fields that ``record`` does not have. Never raises.
-
-        Outside of a span there are no trace and span ids; ``always`` sets them to zeros, for records whose format
-        string would fail without.
+        """Set the wanted fields that ``record`` does not have, ``always`` or inside of spans alone. Never raises. Ids
+        are zeros outside of spans.
         """
+        if self._wanted is not None and self._names <= record.keys():
+            return
         try:
             aside(self._add, record, always)
         except Exception as error:
             say_once(f"{self._library}: log lines go without their trace: {describe(error)}")
 
     def _add(self, record: dict[str, Any], always: bool) -> None:
-        wanted = self._wanted or self._read_plan()
-        if self._library not in wanted.inject:
+        wanted = self._read_plan() if self._wanted is None else self._wanted
+        ids = _current_ids() or (_NO_TRACE if always else None)
+        if ids is None:
             return
-        current = _current_ids() or (_NO_TRACE if always else {})
-        for field in wanted.fields:
-            value = current.get(field) or self._constant.get(field)
-            if value is not None and field not in record:
+        for field in wanted:
+            value = ids.get(field) or self._constant.get(field, "")
+            if field not in record and (value or always):
                 record[field] = value
 
-    def _read_plan(self) -> LogsPlan:
+    def _read_plan(self) -> tuple[str, ...]:
         plan = self._plan()
         self._constant = {"service": plan.service.name, "environment": plan.service.environment}
-        self._wanted = plan.logs
-        return plan.logs
+        wanted = plan.logs.fields if self._library in plan.logs.inject else ()
+        self._names = frozenset(wanted)
+        self._wanted = wanted
+        return wanted
 
 
 def _current_ids() -> dict[str, str]:
@@ -80,19 +86,23 @@ def _current_ids() -> dict[str, str]:
 
 
 def _correlate_logging(logging: ModuleType, fields: _Fields) -> None:
-    """After the record is made: in a record factory, the application's own ``extra={"service": …}`` would fail."""
-    handle = logging.Logger.handle
+    """In the handlers, where all records come by, whatever the class of their logger does, in the thread that logs: a
+    handler is what hands them to other threads and processes. In a record factory, which is the application's to set,
+    its own ``extra={"service": …}`` would fail.
+    """
+    handle = logging.Handler.handle
 
-    def stand_in(self: Any, record: Any) -> None:
+    def stand_in(self: Any, record: Any) -> Any:
         fields.add_to(record.__dict__, always=True)
-        handle(self, record)
+        return handle(self, record)
 
-    logging.Logger.handle = _as(handle, stand_in)
+    logging.Handler.handle = _as(handle, stand_in)
 
 
 def _correlate_structlog(fields: _Fields) -> None:
     """Before the last processor, which renders: the application's chain runs as it is and sees nothing of ours."""
     from structlog._base import BoundLoggerBase
+    from structlog.testing import LogCapture
 
     process_event = BoundLoggerBase._process_event
 
@@ -109,19 +119,14 @@ def _correlate_structlog(fields: _Fields) -> None:
         def __init__(self, logger: Any) -> None:
             self._context = logger._context
             self._logger = logger._logger
-            self._processors = _with_penultimate(logger._processors, add)
+            chain = list(logger._processors)
+            is_rendered = chain and not isinstance(chain[-1], LogCapture)  # which is there for tests to compare
+            self._processors = [*chain[:-1], add, chain[-1]] if is_rendered else chain
 
     def stand_in(self: Any, method_name: str, event: Any, event_kw: dict[str, Any]) -> Any:
         return process_event(Chain(self), method_name, event, event_kw)  # type: ignore[arg-type]  # all that it needs
 
     BoundLoggerBase._process_event = _as(process_event, stand_in)  # type: ignore[method-assign]  # on purpose
-
-
-def _with_penultimate(processors: Any, ours: Any) -> Iterator[Any]:
-    chain = list(processors)
-    yield from chain[:-1]
-    yield ours
-    yield from chain[-1:]
 
 
 def _correlate_loguru(fields: _Fields) -> None:
