@@ -45,12 +45,13 @@ def _plan(options: "Options", environ: "Mapping[str, str]") -> str:
     from erni_run.config.content import load
     from erni_run.config.find import find
     from erni_run.start.remembered import Origin, working_directory
+    from erni_run.start.service import service_name
 
     config = find(options.config, environ, working_directory())
     if config is None:
         _say("no tracing.toml here or above: libraries are traced with the defaults, functions are not")
     content = b"" if config is None else load(config)
-    origin = Origin(config, content, os.path.basename(options.command[0]))
+    origin = Origin(config, content, service_name(options.command))
     remembered = None if options.explain else origin.recall(environ)
     plan, notices = remembered or _read(origin, options, environ)
     for notice in notices:

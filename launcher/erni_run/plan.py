@@ -24,7 +24,7 @@ class ServicePlan:
 
     name: str = "unknown_service"
     version: str = ""
-    environment: str = "production"
+    environment: str = ""
     attributes: dict[str, Value] = field(default_factory=dict)
 
 
@@ -185,7 +185,7 @@ class SpanPlan:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """All that the application's process must do. ``config`` is the absolute path of tracing.toml, "" if there is
-    none, ``digest`` the CRC-32 of its bytes when it was read, ``command`` the name of the application's command.
+    none, ``digest`` the CRC-32 of its bytes when it was read, ``command`` the service's name where nobody gives one.
     """
 
     config: str = ""

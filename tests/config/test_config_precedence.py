@@ -62,7 +62,7 @@ ROWS: list[tuple[str, dict[str, str], str, Any, str]] = [
         "2",
         "environment OTEL_RESOURCE_ATTRIBUTES",
     ),
-    (FILE, {}, "service.environment", "production", "default"),
+    (FILE, {}, "service.environment", "", "default"),
     (FILE, {"ENVIRONMENT": "test"}, "service.environment", "test", "environment ENVIRONMENT"),
     ("[service]\nenvironment = 'x'", {"ENVIRONMENT": "test"}, "service.environment", "x", "tracing.toml:2"),
     ("[service]\nenvironment = '${ENVIRONMENT}'", {"ENVIRONMENT": "e"}, "service.environment", "e", "tracing.toml:2"),

@@ -22,12 +22,12 @@ class Service(Section):
     """[service]"""
 
     name: value.Text = Field(
-        default="", description="The service's name. Default: the command's name. OTEL_SERVICE_NAME wins."
+        default="", description="The service's name. Default: what the command starts. OTEL_SERVICE_NAME wins."
     )
     version: value.Text = Field(default="", description="The service's version.")
     environment: value.Text = Field(
-        default="${ENVIRONMENT:-production}",
-        description="deployment.environment.name and deployment.environment of every span.",
+        default="${ENVIRONMENT:-}",
+        description="deployment.environment.name and deployment.environment of every span; empty: not reported.",
     )
     attributes: dict[value.ResourceKey, value.Attribute] = Field(
         default={}, description="Further resource attributes. OTEL_RESOURCE_ATTRIBUTES wins key by key."

@@ -36,8 +36,9 @@ class Reading:
 def read(path: str | None, environ: Mapping[str, str], command: str, content: bytes | None = None) -> Reading:
     """The configuration in the file at ``path`` (None: no file) and in ``environ``.
 
-    ``environ`` is asked by name only. ``command`` is the application's command, whose name is the default service name.
-    ``content`` is what the file holds, where somebody has read it already.
+    ``environ`` is asked by name only. ``command`` is what the command is called, the default service name. ``content``
+    is what the file holds, where somebody has read it already.
+
     Raises ConfigError with every mistake: the file's by line, then the environment's.
     """
     source = document.load(path, content)
