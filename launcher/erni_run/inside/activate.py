@@ -138,14 +138,16 @@ class _Wiring:
         when_imported(module, call)
 
     def _hide(self, names: ModuleType) -> None:
-        from erni_run.inside.variables import hide
+        if self.plan.variables.ignored or self.plan.variables.plugins:
+            from erni_run.inside.variables import hide
 
-        hide(names, self.plan.variables)
+            hide(names, self.plan.variables)
 
     def _propagate(self, module: ModuleType) -> None:
-        from erni_run.inside.variables import propagate
+        if self.plan.variables.plugins:
+            from erni_run.inside.variables import propagate
 
-        propagate(module, self.plan.variables)
+            propagate(module, self.plan.variables)
 
     def _record(self, _: ModuleType) -> None:
         from erni_run.inside.libraries import muted_scopes

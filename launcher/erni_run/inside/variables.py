@@ -6,7 +6,6 @@ start has found to be of no use is hidden from them there; the environment itsel
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +30,8 @@ def hide(names: ModuleType, plan: VariablesPlan) -> None:
 def _is_left_to_otel(variable: str, plan: VariablesPlan) -> bool:
     if variable not in _GROUPS:
         return False
+    from importlib.metadata import entry_points  # late, as below: it loads some thirty modules
+
     (name,) = plan.plugins[variable]
     if entry_points(group=_GROUPS[variable], name=name):
         return True
@@ -54,6 +55,8 @@ def propagate(module: ModuleType, plan: VariablesPlan) -> None:
 
 def _propagator(name: str) -> Any:
     """The propagator ``name``, None if there is none, which is said."""
+    from importlib.metadata import entry_points
+
     try:
         for point in entry_points(group="opentelemetry_propagator", name=name):
             return point.load()()
