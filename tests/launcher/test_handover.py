@@ -220,9 +220,23 @@ def test_explain_says_that_tracing_is_switched_off(workshop: Workshop) -> None:
     assert done.stderr == "erni-run: nothing is traced: ENABLE_TRACING or OTEL_SDK_DISABLED switches tracing off\n"
 
 
-def test_secret_headers_are_not_left_on_disk(workshop: Workshop) -> None:
-    workshop.write("tracing.toml", '[export]\nheaders = { authorization = "Bearer ${TOKEN}" }\n')
-    workshop.run("erni-run", "python", "-c", "pass", environ={"TOKEN": "hush"})
+SECRETS = {
+    "headers of the file": ('headers = { authorization = "Bearer ${TOKEN}" }', {"TOKEN": "hush"}),
+    "headers that are ignored": ("", {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer,hush"}),
+    "an endpoint with a query": ('endpoint = "http://collector?key=${TOKEN}"', {"TOKEN": "hush"}),
+    "an endpoint that is ignored": ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:hush@collector"}),
+    "an endpoint that another one goes before": (
+        "",
+        {"OTLP_ENDPOINT": "http://collector", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector?key=hush"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SECRETS)
+def test_secrets_are_not_left_on_disk(workshop: Workshop, case: str) -> None:
+    text, environ = SECRETS[case]
+    workshop.write("tracing.toml", f"[export]\n{text}\n")
+    assert workshop.run("erni-run", "true", environ=environ).returncode == 0
     assert not any(b"hush" in path.read_bytes() for path in workshop.folder.rglob("*") if path.is_file())
 
 

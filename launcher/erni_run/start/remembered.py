@@ -53,9 +53,13 @@ class Origin:
     def remember(
         self, environ: "Mapping[str, str]", asked: "dict[str, bytes]", plan: str, notices: "Iterable[str]"
     ) -> None:
-        """Keep ``plan``, which was made after looking at the variables in ``asked``, and its ``notices``."""
+        """Keep ``plan``, which was made after looking at the variables in ``asked``, and its ``notices``; not if one of
+        the variables may hold a secret, be it ignored.
+        """
         fields = [*self._fields]
         for name, value in asked.items():
+            if _may_be_secret(name, value):
+                return
             fields += [os.fsencode(name), value]
         fields += [os.fsencode("\n".join(notices)), os.fsencode(plan)]
         if sum(field.count(b"\0") for field in fields) == 0:
@@ -84,6 +88,13 @@ def working_directory() -> str:
 def value_of(environ: "Mapping[str, str]", name: str) -> bytes:
     """The value of the variable ``name`` as an entry holds it."""
     return os.fsencode(environ[name]) if name in environ else _UNSET
+
+
+def _may_be_secret(name: str, value: bytes) -> bool:
+    """Headers are, and what a URL holds beside an address."""
+    if name.endswith("_HEADERS"):
+        return value not in (b"", _UNSET)
+    return name.endswith("_ENDPOINT") and (b"?" in value or b"@" in value)
 
 
 def _stamp() -> bytes:
