@@ -11,26 +11,55 @@ from erni_run.printable import printable
 Row = Mapping[str, Any]
 """What came of one entry or library, as ``erni_run.inside.rehearse`` writes it."""
 
+_MARKS = {"ok": "ok", "fails": "FAILS", "untried": "?", "missing": "-"}
 _MOST_FUNCTIONS = 8  # of one entry: a glob may name thousands
 _HEAD = ("", "line", "target", "at", "captures")
 
 
-def fails(row: Row) -> bool:
-    """Whether what ``row`` speaks of would stay untraced."""
-    return bool(row.get("fails", row["problem"]))
+def status(rows: Sequence[Row]) -> int:
+    """The exit code: 1 if something would stay untraced, 3 if that is not known of everything, else 0."""
+    states = {row["state"] for row in rows}
+    return 1 if "fails" in states else 3 if "untried" in states else 0
 
 
-def table(path: str, rows: Sequence[Row], width: int) -> str:
-    """The whole report on the file at ``path``, in lines of at most ``width`` characters where that can be."""
+def table(path: str | None, rows: Sequence[Row], width: int, *, has_command: bool) -> str:
+    """The whole report on the file at ``path`` (None: no file), in lines of at most ``width`` characters where that
+    can be.
+    """
     spans = [row for row in rows if row["kind"] == "span"]
     libraries = [row for row in rows if row["kind"] == "library"]
-    lines = [_short(path)]
+    lines = [_short(path) if path else "no tracing.toml here or above: these are the defaults"]
     lines += _aligned([_HEAD, *(cells for row in spans for cells in _span(row))], width) if spans else []
     wide = max((len(row["name"]) for row in libraries), default=0)
     lines += [f"  {_mark(row):<5} library {row['name']:<{wide}}  {row['problem'] or row['how']}" for row in libraries]
-    failing = sum(map(fails, rows))
-    lines.append(f"{failing} of {len(rows)} would not be traced" if failing else f"all {len(rows)} would be traced")
+    lines += [_verdict(spans), *_on_libraries(libraries)]
+    if not has_command and any(row["state"] == "untried" for row in spans):
+        lines.append("name the command that starts the application, and check does what comes before: check COMMAND")
     return "\n".join(map(printable, lines)) + "\n"
+
+
+def _verdict(spans: Sequence[Row]) -> str:
+    """How many of the entries would be traced."""
+    if not spans:
+        return "no entry names a function: `erni-run init PACKAGE` proposes some"
+    states = [row["state"] for row in spans]
+    counts = {"would not be traced": states.count("fails"), "could not be tried": states.count("untried")}
+    said = [f"{count} of {len(spans)} entries {what}" for what, count in counts.items() if count]
+    every = "" if len(spans) == 1 else "all "
+    return ", ".join(said) or f"{every}{_count(len(spans), 'entry')} would be traced"
+
+
+def _on_libraries(libraries: Sequence[Row]) -> Iterator[str]:
+    """What to install for the libraries that lack their instrumentation."""
+    lacking = [row for row in libraries if row["package"]]
+    if lacking:
+        verb = "lacks its" if len(lacking) == 1 else "lack their"
+        packages = " ".join(sorted({row["package"] for row in lacking}))
+        yield f"{_count(len(lacking), 'library')} {verb} instrumentation: pip install {packages}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun.removesuffix('y')}ies"
 
 
 def _short(path: str) -> str:
@@ -41,7 +70,7 @@ def _short(path: str) -> str:
 
 
 def _mark(row: Row) -> str:
-    return "FAILS" if fails(row) else "-" if row["problem"] else "ok"
+    return _MARKS[row["state"]]
 
 
 def _span(row: Row) -> Iterator[tuple[str, ...]]:

@@ -246,7 +246,7 @@ def test_check_lists_what_would_be_traced_and_fails_for_the_rest(workshop: Works
     good = '[[span]]\ntarget = "shop.*:a*"\n[[span]]\ntarget = "shop.cart:drop"\ncapture = { "item" = "item" }\n'
     workshop.write("tracing.toml", good)
     done = workshop.run("erni-run", "check")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all 2 would be traced")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "all 2 entries would be traced")
     workshop.write("tracing.toml", good + '[[span]]\ntarget = "shop.cart:remove"\n[[span]]\ntarget = "shop.till:pay"\n')
     done = workshop.run("erni-run", "check", "--json")
     rows = {row["target"]: row for row in json.loads(done.stdout)["rows"] if row["kind"] == "span"}
@@ -366,13 +366,13 @@ def test_check_says_where_functions_stand_and_what_they_capture(workshop: Worksh
         "                 cart:Cart.add             cart.py:2",
         "                 cart:Cart.add is traced already, by line 3: remove one of the two",
         "  FAILS  10    __main__:main",
-        "                 functions of the script itself run before they could be found: move it into a module, "
-        "or use @traced_span",
+        "                 is in the script itself, which runs before it could be instrumented: not traced; "
+        "move it into a module, or use @traced_span",
         "  FAILS  12    collections:deque.append",
         f"                 deque.append has no Python code, and its name cannot be bound to a wrapper: {_refusal()}",
         "  ok     14    zlib:crc32",
         "                 crc32 has no Python code: references taken before the wrapper are not traced",
-        "3 of 6 would not be traced",
+        "3 of 6 entries would not be traced",
     ]
 
 
@@ -394,7 +394,7 @@ def test_check_works_in_a_removed_directory(workshop: Workshop) -> None:
         environ={"FILE": str(workshop.folder / "tracing.toml")},
     )
     assert "Traceback" not in done.stderr
-    assert "all 1 would be traced" in done.stdout
+    assert "1 entry would be traced" in done.stdout
 
 
 def test_schema_is_valid_json_that_names_every_section(workshop: Workshop) -> None:

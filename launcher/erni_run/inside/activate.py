@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     Work = Callable[[ModuleType], None]
 
-_OUT_OF_REACH = (
-    "{file}:{span.line}: {span.target} is in the script itself, which runs before it could be instrumented: "
+IN_THE_SCRIPT = (
+    "is in the script itself, which runs before it could be instrumented: "
     "not traced; move it into a module, or use @traced_span"
 )
 _LOGS = ("structlog", "logging", "loguru")
@@ -179,7 +179,7 @@ class _Wiring:
             if module == "__main__" or module not in sys.modules:
                 for span in self.plan.spans:
                     if span.module == module:
-                        say_once(_OUT_OF_REACH.format(file=os.path.basename(self.plan.config), span=span))
+                        say_once(f"{os.path.basename(self.plan.config)}:{span.line}: {span.target} {IN_THE_SCRIPT}")
 
     def _watch(self, _: ModuleType) -> None:
         from erni_run.inside.reload import Watcher

@@ -4,17 +4,17 @@ import os
 
 _PYTHON_NAMES = ("python", "pypy")
 _DEAF = {"I": "-I", "E": "-E", "S": "-S"}
-_WITH_VALUE = "WXQ"
+WITH_VALUE = "WXQ"
 _LAST = "cm"
 
 
 def warning(path: str, argv: "list[str]") -> str:
     """A warning if the Python behind ``path`` is told to ignore PYTHONPATH or the site module, else ""."""
-    if _is_python(path):
+    if is_python(path):
         return _sentence(_deaf_flag(argv[1:]), f"{os.path.basename(path)} {{flag}}")
-    words = _first_line(path)
+    words = first_line(path)
     for position, word in enumerate(words):
-        if _is_python(word):
+        if is_python(word):
             return _sentence(_deaf_flag(words[position + 1 :]), f"the first line of {path} says {{flag}}")
     return ""
 
@@ -25,7 +25,8 @@ def _sentence(flag: str, where: str) -> str:
     return f"{where.format(flag=flag)}, which hides PYTHONPATH from Python: nothing will be traced; remove {flag}"
 
 
-def _is_python(word: str) -> bool:
+def is_python(word: str) -> bool:
+    """Whether ``word`` names a Python interpreter."""
     return os.path.basename(word).lower().startswith(_PYTHON_NAMES)
 
 
@@ -43,13 +44,13 @@ def _deaf_flag(arguments: "list[str]") -> str:
                 return _DEAF[letter]
             if letter in _LAST:
                 return ""
-            if letter in _WITH_VALUE:
+            if letter in WITH_VALUE:
                 skip = argument.endswith(letter)
                 break
     return ""
 
 
-def _first_line(path: str) -> "list[str]":
+def first_line(path: str) -> "list[str]":
     """The words of a script's ``#!`` line, [] where there is none."""
     try:
         with open(path, "rb") as script:

@@ -1,0 +1,78 @@
+"""Which libraries are installed here, and which of them lack their instrumentation. Told without importing one.
+
+For ``check`` and ``--explain`` alone: looking through what is installed takes too long for a start.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+
+from erni_run.config.libraries import LIBRARIES, Library
+from erni_run.plan import LibrariesPlan
+
+
+class Installed:
+    """The distributions of this environment, looked through once."""
+
+    def __init__(self) -> None:
+        self._providers = metadata.packages_distributions()
+
+    def has(self, library: Library) -> bool:
+        """Whether the module of ``library`` is that library's, and not one of the application that bears its name."""
+        top = library.module.partition(".")[0]
+        return top in sys.stdlib_module_names or top in self._providers
+
+    def wanted(self, plan: LibrariesPlan) -> list[Library]:
+        """The libraries that ``plan`` wants and that are here, without those that only erni-run itself has brought."""
+        ours = _needed("erni-run")
+        wanted = [library for library in LIBRARIES.values() if plan.wants(library.name, auto=library.auto)]
+        return [library for library in wanted if self.has(library) and not self._providers_of(library) <= ours]
+
+    def _providers_of(self, library: Library) -> set[str]:
+        top = library.module.partition(".")[0]
+        return {_normalized(name) for name in self._providers.get(top, [top])}
+
+
+def has_instrumentation(library: Library) -> bool:
+    """Whether the package that instruments ``library`` is installed."""
+    try:
+        metadata.version(library.distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def packages(libraries: Iterable[Library]) -> str:
+    """What ``pip install`` needs to be given to have ``libraries`` traced."""
+    return " ".join(sorted({library.distribution for library in libraries}))
+
+
+def _needed(distribution: str) -> set[str]:
+    """``distribution`` and all that it needs, by normalized name; extras are left out."""
+    found: set[str] = set()
+    waiting = [distribution]
+    while waiting:
+        name = _normalized(waiting.pop())
+        if name not in found:
+            found.add(name)
+            waiting += _requirements(name)
+    return found
+
+
+def _requirements(name: str) -> Iterator[str]:
+    try:
+        lines = metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return
+    for line in lines:
+        required = re.match(r"[\w.-]+", line)
+        if required is not None and "extra ==" not in line:
+            yield required[0]
+
+
+def _normalized(name: str) -> str:
+    """PyPA specifications, "Name normalization"."""
+    return re.sub(r"[-_.]+", "-", name).lower()
