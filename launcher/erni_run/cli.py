@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 USAGE = """\
 usage: erni-run [OPTIONS] [--] COMMAND [ARG...]    start COMMAND traced
-       erni-run check [--config FILE] [--json]     would every line of tracing.toml be traced?
+       erni-run check [--config FILE] [--json] [COMMAND...]   would every line of tracing.toml be traced?
        erni-run init PACKAGE [-o FILE]             propose a tracing.toml from a package's source
        erni-run view [FILE...] [--tail]            a trace backend for this machine (view --help)
        erni-run status [--config FILE] [--json]    what waits on disk, and what became of the rest

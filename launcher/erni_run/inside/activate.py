@@ -173,8 +173,9 @@ class _Wiring:
     def _report_script(self) -> None:
         """Say which targets are functions of the script itself: its module is running, and its import never ends."""
         main = sys.modules.get("__main__")
-        spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
-        name = spec.name if spec is not None else os.path.basename(file or "").removesuffix(".py")
+        spec = getattr(main, "__spec__", None)
+        file = getattr(getattr(main, "__loader__", None), "path", "")  # __file__ is gone when the script has ended
+        name = spec.name if spec is not None else os.path.basename(file).removesuffix(".py")
         for module in {"__main__", name} & self._awaited:
             if module == "__main__" or module not in sys.modules:
                 for span in self.plan.spans:
