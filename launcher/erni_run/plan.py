@@ -30,7 +30,10 @@ class ServicePlan:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportPlan:
-    """Where spans go. Times in seconds; ``headers`` are secrets and are never printed."""
+    """Where spans go. Times in seconds; ``headers`` are secrets and are never printed.
+
+    ``configured`` is the endpoint that the configuration names where ``--view`` has put the viewer's in its place.
+    """
 
     endpoint: str = "http://localhost:4317"
     protocol: str = "grpc"
@@ -41,6 +44,7 @@ class ExportPlan:
     client_certificate: str = ""
     client_key: str = ""
     exit_budget: float = 1.5
+    configured: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from erni_run.config.endpoint import default
 from erni_run.errors import UsageError, ViewerError
-from erni_run.plan import decode, encode
+from erni_run.plan import ExportPlan, decode, encode
 from erni_run.printable import printable
 
 _NEEDED = ("starlette", "uvicorn")
@@ -56,13 +56,20 @@ def beside(plan: str, environ: Mapping[str, str]) -> str:
     except Exception as error:  # whatever it is, the application is what the user wants to start
         _say(f"no viewer: {error}; spans go where they go without --view: {export.endpoint.partition('?')[0]}")
         return plan
-    is_named = any(environ.get(name) for name in _ENDPOINTS) or export.endpoint != default(export.protocol)
-    elsewhere = "; this application's endpoint is set, and left as it is" if is_named else ""
+    elsewhere = _elsewhere(export, environ)
     _say(f"traces at {address.page} (erni-run view, pid {address.pid}){elsewhere}")
-    if is_named:
+    if elsewhere:
         return plan
     endpoint = f"{address.http}/v1/traces" if export.protocol == "http/protobuf" else address.grpc
-    return encode(replace(decoded, export=replace(export, endpoint=endpoint)))
+    return encode(replace(decoded, export=replace(export, endpoint=endpoint, configured=export.endpoint)))
+
+
+def _elsewhere(export: ExportPlan, environ: Mapping[str, str]) -> str:
+    """Why this application's spans do not go to the viewer, "" if they do."""
+    if export.protocol in ("console", "none"):
+        return f"; this application's protocol is {export.protocol}, so it sends nothing there"
+    is_named = any(environ.get(name) for name in _ENDPOINTS) or export.endpoint != default(export.protocol)
+    return "; this application's endpoint is set, and left as it is" if is_named else ""
 
 
 def _say(line: str) -> None:

@@ -171,15 +171,28 @@ def test_nested_start_neither_repeats_our_folder_nor_drops_others(workshop: Work
     assert [Path(entry).name for entry in done.stdout.strip().split(os.pathsep)] == ["entry", "me"]
 
 
-def test_other_python_without_erni_run_says_so_once_and_runs(workshop: Workshop) -> None:
+HELPER = "import subprocess, sys; print('ran', flush=True); subprocess.run([sys.argv[1], '-c', 'print(2)'])"
+STARTS = {  # the command, with {other} for a Python without erni-run; whether that is said, once
+    "the command": (("{other}", "-c", HELPER, "{other}"), True),
+    "below a shell": (("sh", "-c", "{other} helper.py {other}; true"), True),
+    "below programs that are none": (("env", "timeout", "60", "sh", "-c", "{other} helper.py {other}; true"), True),
+    "a helper of a Python that has it": (("python", "-c", HELPER, "{other}"), False),
+    "a helper's helper": (("sh", "-c", "python helper.py helper; true"), False),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_python_without_erni_run_says_so_where_it_is_what_was_started(workshop: Workshop, case: str) -> None:
+    words, is_said = STARTS[case]
     workshop.write("tracing.toml", "")
+    workshop.write("helper.py", HELPER.replace("sys.argv[1]", "sys.argv[1] if sys.argv[1] != 'helper' else './helper'"))
     other = workshop.folder / "other"
     workshop.run(sys.executable, "-m", "venv", "--without-pip", str(other))
-    script = "import subprocess, sys; print('ran', flush=True); subprocess.run([sys.executable, '-c', 'print(2)'])"
-    done = workshop.run("erni-run", f"{other}/bin/python", "-c", script)
+    workshop.write("helper", f"#!/bin/sh\n{other}/bin/python $@; true\n", 0o755)
+    done = workshop.run("erni-run", *(word.format(other=f"{other}/bin/python") for word in words))
     assert done.stdout == "ran\n2\n"
-    assert len(done.stderr.splitlines()) == 1
-    assert "pip install" in done.stderr
+    line = f"erni-run: {other}/bin/python has no erni-run installed: this process is not traced; pip install it there\n"
+    assert done.stderr == (line if is_said else "")
 
 
 def test_verb_is_a_program_after_two_dashes(workshop: Workshop) -> None:

@@ -91,6 +91,48 @@ def test_endpoint_of_the_user_is_left(shop: Workshop, collector: Collector, wher
     collector.wait_for_names("work")
 
 
+def test_protocol_that_sends_nothing_is_said(shop: Workshop) -> None:
+    with Viewer(shop.folder / "state") as viewer:
+        done = shop.run("erni-run", "--view", "python", "main.py", environ={"OTEL_TRACES_EXPORTER": "none"})
+        why = "; this application's protocol is none, so it sends nothing there\n"
+        assert (done.returncode, done.stderr) == (0, said(viewer.address).rstrip() + why)
+
+
+RUNNING = """
+    import os
+    os.environ["ENVIRONMENT"] = "set by the application for others"
+    import threading, time, shop
+    while not os.path.exists("stop"):
+        shop.work()
+        time.sleep(0.01)
+"""
+
+
+def test_edit_says_what_was_edited_and_nothing_of_the_viewers_endpoint(shop: Workshop) -> None:
+    span = '[reload]\nevery = "20ms"\n[[span]]\ntarget = "shop:work"\n'
+    edits = {
+        'name = "renamed"\n': ["tracing.toml reloaded: 1 span changed"],
+        'name = "renamed"\n[export]\nendpoint = "http://localhost:1"\n': [
+            "tracing.toml changed: spans and sampling apply now; export.endpoint needs a restart"
+        ],
+    }
+    shop.write("main.py", RUNNING)
+    shop.write("tracing.toml", span)
+    with Viewer(shop.folder / "state") as viewer, shop.start("erni-run", "--view", "python", "main.py") as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == said(viewer.address)
+            eventually(lambda: "work" in names(viewer.address))
+            for edit, lines in edits.items():
+                shop.write("new", span + edit)
+                os.replace(shop.folder / "new", shop.folder / "tracing.toml")
+                assert [process.stderr.readline() for _ in lines] == [f"erni-run: {line}\n" for line in lines]
+            shop.write("stop", "")
+            assert process.communicate(timeout=60) == ("", "")
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("variable", ["ENABLE_TRACING=false", "OTEL_SDK_DISABLED=true"])
 def test_switched_off_it_starts_nothing(shop: Workshop, variable: str) -> None:
     name, _, value = variable.partition("=")

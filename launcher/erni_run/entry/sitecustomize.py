@@ -25,12 +25,29 @@ def _start():
     try:
         from erni_run.inside.activate import activate
     except (ImportError, SyntaxError):
-        # A child with another Python is none of our business; the command itself was meant to be traced.
-        if pid == str(os.getpid()):
-            line = "erni-run: %s has no erni-run installed: nothing is traced; pip install it there\n" % sys.executable
-            os.write(2, line.encode())
+        # A child of a Python with another Python is none of our business; the command was meant to be traced.
+        if _is_what_was_started(pid):
+            line = "erni-run: %s has no erni-run installed: this process is not traced; pip install it there\n"
+            line = line % sys.executable
+            os.write(2, line if bytes is str else line.encode("utf-8", "replace"))
         return
     activate(plan)
+
+
+def _is_what_was_started(command):
+    """Whether this is the command, or the first Python below one that is none, such as uv or a shell script."""
+    pid = os.getpid()
+    try:
+        while str(pid) != command:
+            with open("/proc/%d/stat" % pid) as stat:
+                pid = int(
+                    stat.read().rpartition(")")[2].split()[1]
+                )  # proc(5): the name may hold anything but the last )
+            if os.path.basename(os.readlink("/proc/%d/exe" % pid)).startswith(("python", "pypy")):
+                return False
+    except (OSError, IOError, ValueError):  # not Linux, somebody else's process, or past the first of all
+        return False
+    return True
 
 
 _step_aside()

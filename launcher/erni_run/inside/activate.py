@@ -17,7 +17,7 @@ from erni_run.inside.ourselves import aside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from types import FunctionType, ModuleType
 
     from erni_run.inside.reload import Watcher
@@ -108,7 +108,8 @@ class _Wiring:
         self._when("threading", lambda _: self._report_script())
         ending.at_end(self._report_script)
         if self._text.split("\n", 3)[2]:
-            self._when("threading", self._watch)
+            environ = dict(os.environ)  # as the plan was read with it: the application may change its own
+            self._when("threading", lambda _: self._watch(environ))
 
     def _wait_for(self, patterns: Iterable[str]) -> None:
         for pattern in patterns:
@@ -182,12 +183,12 @@ class _Wiring:
                     if span.module == module:
                         say_once(f"{os.path.basename(self.plan.config)}:{span.line}: {span.target} {IN_THE_SCRIPT}")
 
-    def _watch(self, _: ModuleType) -> None:
+    def _watch(self, environ: Mapping[str, str]) -> None:
         from erni_run.inside.reload import Watcher
 
         if self._watcher is None:
             every = float(self._text.split("\n", 3)[2])
-            self._watcher = Watcher(lambda: self.plan, self._take_over, dict(os.environ), every)
+            self._watcher = Watcher(lambda: self.plan, self._take_over, environ, every)
         self._watcher.start()
 
     def _take_over(self, plan: Plan) -> None:

@@ -87,7 +87,7 @@ class Watcher:
 
         changed = {name: getattr(new, name) for name in _LIVE}
         self._apply(dataclasses.replace(old, **changed))
-        stays = set(_needing_restart(old, new)) & set(_needing_restart(self._read or old, new))
+        stays = set(_needing_restart(old, new)) & set(_needing_restart(self._read or _as_configured(old), new))
         if old.sampling != new.sampling and not _resample(new):
             stays.add("sampling")
         self._read = new
@@ -112,6 +112,17 @@ def _content(path: str) -> bytes | None:
     except ConfigError as error:
         say_once(f"{error.mistakes[0]}; what it said stays in force")
         return None
+
+
+def _as_configured(plan: Plan) -> Plan:
+    """``plan`` as it was read at the start, before ``--view`` put the viewer's endpoint in the place of another."""
+    import dataclasses
+
+    if not plan.export.configured:
+        return plan
+    return dataclasses.replace(
+        plan, export=dataclasses.replace(plan.export, endpoint=plan.export.configured, configured="")
+    )
 
 
 def _needing_restart(old: Plan, new: Plan) -> Iterator[str]:
