@@ -49,7 +49,7 @@ def _plan(options: "Options", environ: "Mapping[str, str]") -> str:
 
     config = find(options.config, environ, working_directory())
     if config is None:
-        _say("no tracing.toml here or above: libraries are traced with the defaults, functions are not")
+        _say("no tracing.toml here or above: no function is traced, a library if its instrumentation is installed")
     content = b"" if config is None else load(config)
     origin = Origin(config, content, service_name(options.command))
     remembered = None if options.explain else origin.recall(environ)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_without_tracing_toml_one_line_says_so(workshop: Workshop) -> None:
     done = workshop.run("erni-run", "python", "-c", "print(1)")
     assert done.stdout == "1\n"
     assert done.stderr.splitlines() == [
-        "erni-run: no tracing.toml here or above: libraries are traced with the defaults, functions are not"
+        "erni-run: no tracing.toml here or above: no function is traced, a library if its instrumentation is installed"
     ]
 
 
@@ -202,29 +203,113 @@ def test_verb_is_a_program_after_two_dashes(workshop: Workshop) -> None:
     assert workshop.run("erni-run", "--", "check", "x", environ=environ).stdout == "program x\n"
 
 
+EXPLAINED = """
+    [service]
+    name = "shop"
+    attributes = { "service.namespace" = "erni" }
+    [export]
+    endpoint = "http://localhost:4317?token=hush"
+    headers = { authorization = "Bearer ${TOKEN}" }
+    [spool]
+    max_size = "1GiB"
+    max_age = "12h"
+    journal = false
+    [sampling]
+    keep_errors = true
+    keep_slower_than = "250ms"
+    [[sampling.rule]]
+    attribute = "url.path"
+    matches = "/health*"
+    ratio = 0.0
+    [libraries]
+    enable = ["tornado"]
+    [libraries.tornado]
+    tracer = "x"
+    [capture]
+    redact = []
+    exceptions = false
+    [metrics]
+    every = "2m"
+    [reload]
+    every = "5s"
+    [[span]]
+    target = "shop.cart:add"
+    [[span]]
+    target = "shop.*:Cart.*"
+    name = "{class} {function}"
+    [[handoff]]
+    agent = "vision"
+    type = "look"
+    target = "shop.desk:hand"
+"""
+SHOWN = [
+    ("service.name", "shop", "tracing.toml:2"),
+    ("service.attributes.team", "red", "environment OTEL_RESOURCE_ATTRIBUTES"),
+    ('service.attributes."service.namespace"', "erni", "tracing.toml:3"),
+    ("export.endpoint", "http://localhost:4317", "tracing.toml:5"),
+    ("export.headers", "authorization: ***", "tracing.toml:6"),
+    ("export.protocol", "grpc", "default"),
+    ("spool.path", "/spool", "environment ERNI_SPOOL_DIR"),
+    ("spool.max_size", "1024 MiB", "tracing.toml:8"),
+    ("spool.max_age", "12 h", "tracing.toml:9"),
+    ("spool.journal", "false", "tracing.toml:10"),
+    ("sampling.sampler", "traceidratio", "environment OTEL_TRACES_SAMPLER"),
+    ("sampling.ratio", "0.5", "environment OTEL_TRACES_SAMPLER_ARG"),
+    ("sampling.keep_errors", "true", "tracing.toml:12"),
+    ("sampling.keep_slower_than", "0.25 s", "tracing.toml:13"),
+    ("sampling.rule[0]", "0 of url.path = /health*", "tracing.toml:14"),
+    ("libraries.enable", "tornado", "tracing.toml:19"),
+    ("libraries.tornado.tracer", "x", "tracing.toml:21"),
+    ("capture.redact", "none", "tracing.toml:23"),
+    ("capture.exceptions", "false", "tracing.toml:24"),
+    ("metrics.every", "120 s", "tracing.toml:26"),
+    ("reload.every", "5 s", "tracing.toml:28"),
+]
+
+
 def test_explain_names_every_setting_and_its_origin(workshop: Workshop) -> None:
-    workshop.write(
-        "tracing.toml",
-        """
-        [service]
-        name = "shop"
-        [export]
-        headers = { authorization = "Bearer ${TOKEN}" }
-        [[span]]
-        target = "shop.cart:add"
-        """,
-    )
-    environ = {"TOKEN": "hush", "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
-    done = workshop.run("erni-run", "--explain", "python", "-c", "print(1)", environ=environ)
-    assert done.stdout == "1\n"
-    for expected in (
-        "shop   (tracing.toml:2)",
-        "authorization: ***",
-        "OTEL_TRACES_SAMPLER",
-        "shop.cart:add   (line 5)",
-    ):
-        assert expected in done.stderr
+    workshop.write("tracing.toml", EXPLAINED)
+    environ = {
+        "TOKEN": "hush",
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_TRACES_SAMPLER": "traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.5",
+        "OTEL_RESOURCE_ATTRIBUTES": "team=red",
+        "ERNI_SPOOL_DIR": "/spool",
+    }
+    done = workshop.run("erni-run", "--explain", "true", environ=environ)
+    lines = [re.sub(" {2,}", "  ", line) for line in done.stderr.splitlines()]
+    for key, value, origin in SHOWN:
+        assert f"  {key}  {value}  ({origin})" in lines
     assert "hush" not in done.stderr
+    spans = lines[lines.index("erni-run: spans (3)") + 1 :]
+    assert spans[:3] == [
+        "  add  shop.cart:add  (line 29)",
+        "  Cart *  shop.*:Cart.*  (line 31)",
+        "  agent_handoff.vision  shop.desk:hand  (line 34)",
+    ]
+
+
+def test_explain_leaves_no_option_of_the_reference_out(workshop: Workshop) -> None:
+    from erni_run.config.read import read
+    from erni_run.explain import explain
+
+    reading = read(None, {"HOME": "/"}, "app")
+    shown = {line.split()[0] for line in explain(reading).splitlines() if line.startswith("  ")}
+    assert set(reading.origins) - {"service.attributes", "sampling.rule"} <= shown  # these are shown item by item
+
+
+def test_explain_says_what_to_install(workshop: Workshop) -> None:
+    workshop.write("site/tornado-6.5.dist-info/METADATA", "Metadata-Version: 2.1\nName: tornado\nVersion: 6.5\n")
+    workshop.write("site/tornado-6.5.dist-info/top_level.txt", "tornado\n")
+    workshop.write("tracing.toml", '[libraries]\nenable = ["redis", "requests", "tornado"]\n')
+    done = workshop.run("erni-run", "--explain", "true", environ={"PYTHONPATH": str(workshop.folder / "site")})
+    assert done.stderr.splitlines()[-4:] == [
+        "erni-run: libraries that are installed (2)",
+        "  redis     traced when imported",
+        "  tornado   its instrumentation is not installed",
+        "erni-run: to trace tornado: pip install opentelemetry-instrumentation-tornado",
+    ]
 
 
 def test_explain_says_that_tracing_is_switched_off(workshop: Workshop) -> None:

@@ -16,7 +16,10 @@ def traced_span(name: str, attributes: Mapping[str, Any] | None = None) -> Calla
 
     ``attributes`` are OpenTelemetry attribute values (str, bool, int, float, or lists of one of them). The very
     function is returned, instrumented in place if this process is traced by erni-run and untouched if it is not.
+    Raises TypeError, traced or not, where the name was left out: the function itself would take its place.
     """
+    if not isinstance(name, str):
+        raise TypeError('the name of the span is missing: write @traced_span("name")')
 
     def decorate(function: _F) -> _F:
         plan = current_plan()
