@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from erni_run.propose.candidate import Candidate, Finder, bases, decorated, handed_over, imports
+from erni_run.propose.commands import commands, entries
 from erni_run.propose.outline import Class, Function, Outline, Scope, assignments, dotted
 from erni_run.propose.package import Package
-
-
-@dataclass(frozen=True, eq=False)
-class Candidate:
-    """A function, and what in the source proposes it: one short clause."""
-
-    function: Function
-    why: str
-
-
-Finder = Callable[[Package], Iterator[Candidate]]
+from erni_run.propose.runs import runs
+from erni_run.propose.views import servicers, views
 
 _HTTP = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace", "route", "view"})
 _ROUTE_DECORATORS = _HTTP | {"api_route", "websocket", "websocket_route"}
@@ -32,8 +24,12 @@ _ROUTE_CALLS = frozenset(
 _ROUTE_MODULES = ("aiohttp.web.", "django.urls.", "django.conf.urls.")
 _TASK_DECORATORS = frozenset(
     {"task", "shared_task", "periodic_task", "db_task", "db_periodic_task", "actor", "job", "scheduled_job", "cron"}
+    | {"flow", "subscriber", "entrypoint"}
 )
-_TASK_CALLS = frozenset({"enqueue", "enqueue_in", "enqueue_at", "enqueue_call", "add_job", "add_periodic_task"})
+_TASK_CALLS = frozenset(
+    {"enqueue", "enqueue_in", "enqueue_at", "enqueue_call", "add_job", "add_periodic_task"}
+    | {"async_task", "PythonOperator"}
+)
 _TOOLS = frozenset({"function_tool", "tool", "tool_plain"})
 _RUNS = ("run", "arun", "invoke", "ainvoke", "execute", "aexecute")
 
@@ -51,47 +47,46 @@ def agent_runs(package: Package) -> Iterator[Candidate]:
 
 def routes(package: Package) -> Iterator[Candidate]:
     """Handlers of web frameworks: decorated, or handed to a table of routes."""
-    yield from _decorated(package, _ROUTE_DECORATORS, _is_route)
-    yield from _handed_over(package, lambda name, origin, _: name in _ROUTE_CALLS or origin.startswith(_ROUTE_MODULES))
+    yield from decorated(package, _ROUTE_DECORATORS, _is_route)
+    yield from handed_over(package, is_route_call)
+    yield from views(package, is_route_call)
+
+
+def is_route_call(name: str, origin: str, _: Outline) -> bool:
+    """Whether a call of ``name`` puts what it is given into a table of routes."""
+    return name in _ROUTE_CALLS or origin.startswith(_ROUTE_MODULES)
 
 
 def tasks(package: Package) -> Iterator[Candidate]:
-    """What workers and schedulers run: Celery, RQ, Dramatiq, Huey, APScheduler, arq."""
-    yield from _decorated(package, _TASK_DECORATORS, lambda *_: True)
-    yield from _handed_over(package, lambda name, *_: name in _TASK_CALLS)
+    """What workers and schedulers run: Celery, RQ, Dramatiq, Huey, APScheduler, arq, Prefect, FastStream."""
+    yield from decorated(package, _TASK_DECORATORS, lambda *_: True)
+    yield from handed_over(package, lambda name, *_: name in _TASK_CALLS)
     yield from _arq(package)
 
 
 def tools(package: Package) -> Iterator[Candidate]:
     """Functions that a language model may call."""
-    yield from _decorated(package, _TOOLS, lambda *_: True)
-    yield from _handed_over(package, lambda name, *_: name == "function_tool")
+    yield from decorated(package, _TOOLS, lambda *_: True)
+    yield from handed_over(package, lambda name, *_: name == "function_tool")
 
 
 def nodes(package: Package) -> Iterator[Candidate]:
     """Nodes of a LangGraph graph."""
-    yield from _handed_over(package, lambda name, _, outline: name == "add_node" and _imports(outline, "langgraph"))
+    yield from handed_over(package, lambda name, _, outline: name == "add_node" and imports(outline, "langgraph"))
 
 
 KINDS: dict[str, Finder] = {
     "Agents": agent_runs,
     "Route handlers": routes,
+    "Remote procedures": servicers,
     "Tasks": tasks,
     "Tools of agents": tools,
     "Nodes of graphs": nodes,
+    "What runs agents and graphs": runs,
+    "Commands": commands,
+    "Entry points": entries,
 }
 """What to look for, in the order of the proposal. A function that two kinds claim is the first one's."""
-
-
-def _decorated(
-    package: Package, names: frozenset[str], fits: Callable[[Package, Function, ast.expr], bool]
-) -> Iterator[Candidate]:
-    for function in package.functions():
-        for decorator in function.node.decorator_list:
-            name = dotted(decorator) or ""
-            origin = package.origin(name, function.outline)
-            if origin.rpartition(".")[2] in names and fits(package, function, decorator):
-                yield Candidate(function, f"decorated with @{name}")
 
 
 def _is_route(package: Package, function: Function, decorator: ast.expr) -> bool:
@@ -109,18 +104,6 @@ def _is_route(package: Package, function: Function, decorator: ast.expr) -> bool
     return isinstance(made, ast.Call) and (dotted(made) or "").rpartition(".")[2] in _ROUTERS
 
 
-def _handed_over(package: Package, is_meant: Callable[[str, str, Outline], bool]) -> Iterator[Candidate]:
-    """The first function of the package among the arguments of each call that is meant."""
-    for outline, call, scope in package.calls():
-        called = dotted(call.func) or ""
-        if is_meant(called.rpartition(".")[2], package.origin(called, outline), outline):
-            arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-            found = (package.function(argument, outline, scope) for argument in arguments)
-            function = next(filter(None, found), None)
-            if function is not None:
-                yield Candidate(function, f"handed to {called}() in {outline.place(call)}")
-
-
 def _arq(package: Package) -> Iterator[Candidate]:
     """The functions that a class ``WorkerSettings`` lists, those inside ``cron()`` and ``func()`` too."""
     for outline in package.outlines:
@@ -134,20 +117,9 @@ def _arq(package: Package) -> Iterator[Candidate]:
                         yield Candidate(function, f"listed by WorkerSettings in {outline.place(item)}")
 
 
-def _agent(owner: Class, package: Package, below: tuple[Class, ...] = ()) -> str:
-    """What makes ``owner`` an agent, "" if it is none. ``below`` are the classes that led to it as a base."""
+def _agent(owner: Class, package: Package) -> str:
+    """What makes ``owner`` an agent, "" if it is none."""
     if owner.node.name.endswith("Agent"):
         return f"the agent {owner.node.name}"
-    for base in owner.node.bases:
-        plain = base.value if isinstance(base, ast.Subscript) else base
-        name = dotted(plain) or ""
-        if name.endswith("Agent"):
-            return f"an agent, by its base {name}"
-        parent = package.klass(name, owner.outline)
-        if parent is not None and parent not in (owner, *below) and _agent(parent, package, (owner, *below)):
-            return f"an agent, by its base {name}"
-    return ""
-
-
-def _imports(outline: Outline, library: str) -> bool:
-    return any(origin.partition(".")[0] == library for origin in outline.imports.values())
+    name = next((name for name in bases(owner, package) if name.endswith("Agent")), "")
+    return f"an agent, by its base {name}" if name else ""

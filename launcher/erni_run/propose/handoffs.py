@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erni_run.propose.candidates import Candidate
+from erni_run.propose.candidate import Candidate
 from erni_run.propose.deed import deed, words_of
 from erni_run.propose.outline import Function, Outline, Scope, dotted
 from erni_run.propose.package import Package
@@ -19,7 +19,7 @@ _BY_NAME = re.compile(
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Handoff(Candidate):
     """A handoff with the name of the ``agent`` that takes over, and the ``type`` that the name suggests."""
 
@@ -57,7 +57,7 @@ def _argument(call: ast.Call, name: str) -> ast.expr | None:
 
 def _handoff(function: Function, why: str, taker: tuple[str, str] | None) -> Handoff:
     agent, agent_from = taker or (_stem(function), "")
-    return Handoff(function, why, agent, deed(agent), agent_from)
+    return Handoff(function, why, agent=agent, type=deed(agent), agent_from=agent_from)
 
 
 def _taker(call: ast.Call, outline: Outline, scope: Scope, package: Package) -> tuple[str, str] | None:

@@ -54,6 +54,10 @@ class Package:
         found = self._look_up(name, outline, 0)
         return found if isinstance(found, Class) else None
 
+    def method(self, owner: Class, name: str) -> Function | None:
+        """The method ``name`` of ``owner``, or of the first base in the package that has it."""
+        return self._method(owner, name, 0)
+
     def origin(self, name: str, outline: Outline) -> str:
         """``name`` as it is called where it comes from: ``celery.shared_task`` for an imported ``shared_task``."""
         first, dot, rest = name.partition(".")

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erni_run.propose.candidates import KINDS, Candidate
+from erni_run.propose.candidate import Candidate
+from erni_run.propose.candidates import KINDS
+from erni_run.propose.commands import public
 from erni_run.propose.handoffs import Handoff, handoffs
 from erni_run.propose.outline import Function, outline
 from erni_run.propose.package import Package
-from erni_run.propose.sources import Unread, read
+from erni_run.propose.sources import Unread, read, service
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """``spans`` are by kind; ``out_of_reach`` counts functions that no target names; ``unclear`` are lines of text."""
+    """``package`` is what was asked for, ``service`` a name for the application; ``spans`` are by kind;
+    ``out_of_reach`` counts functions that no target names; ``unclear`` are lines of text.
+    """
 
     package: str
+    service: str
     handoffs: list[Handoff]
     spans: dict[str, list[Candidate]]
     out_of_reach: int
@@ -37,8 +42,11 @@ def propose(package: str, folder: str, search: Sequence[str]) -> Proposal:
     choice = _Choice()
     chosen = choice.of(candidate for candidate in candidates if isinstance(candidate, Handoff))
     spans = {kind: choice.of(find(found)) for kind, find in KINDS.items()}
+    if not chosen and all(candidate.doubt for several in spans.values() for candidate in several):
+        spans["Public functions"] = choice.of(public(found))
     return Proposal(
         package=package,
+        service=service(package, folder),
         handoffs=[candidate for candidate in chosen if isinstance(candidate, Handoff)],
         spans={kind: several for kind, several in spans.items() if several},
         out_of_reach=len(choice.out_of_reach),

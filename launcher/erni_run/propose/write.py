@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from erni_run.printable import printable
-from erni_run.propose.candidates import Candidate
+from erni_run.propose.candidate import Candidate
 from erni_run.propose.capture import Captures, captures
 from erni_run.propose.handoffs import Handoff
 from erni_run.propose.proposal import Proposal
@@ -19,17 +19,16 @@ _HEAD = """\
 name = {service}
 """
 _NOTHING = """
-# Nothing was found that is a handoff, a route handler, a task, a tool or an agent. Name functions yourself:
+# Nothing was found that is worth a span by its looks. Name functions yourself:
 #
 # [[span]]
-# target = "{package}.module:function"
+# target = "package.module:function"
 """
 
 
 def write(proposal: Proposal) -> str:
     """The text of the file."""
-    service = proposal.package.strip("/").rpartition("/")[2].partition(".")[0]
-    parts = [_HEAD.format(package=printable(proposal.package), service=_quoted(service or "app"))]
+    parts = [_HEAD.format(package=printable(proposal.package), service=_quoted(proposal.service))]
     if proposal.handoffs:
         parts.append(_heading("Handoffs between agents: one span each, around all attempts"))
         parts += map(_handoff, proposal.handoffs)
@@ -37,7 +36,7 @@ def write(proposal: Proposal) -> str:
         parts.append(_heading(kind))
         parts += map(_span, candidates)
     if not proposal.count:
-        parts.append(_NOTHING.format(package=printable(proposal.package)))
+        parts.append(_NOTHING)
     return "".join([*parts, *_remarks(proposal)])
 
 
@@ -76,6 +75,9 @@ def _entry(found: Candidate, section: str, *lines: str) -> str:
     head = [f"# {function.place}: {found.why}"]
     if function.is_conditional:
         head.append("# It is written below a condition: take the # off where that holds.")
+    if found.doubt:
+        head.append(f"# {found.doubt} Take the # off if that is what you want.")
+    if function.is_conditional or found.doubt:
         body = [f"# {line}" for line in body]
     return "\n" + "\n".join(map(printable, head + body)) + "\n"
 
