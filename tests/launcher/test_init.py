@@ -70,7 +70,7 @@ FOUND = {
     ),
     "nested functions of one name are counted": (
         "def make(fast):\n if fast:\n  def hand(): work()\n else:\n  def hand(): play()\n return handoff(a, on_handoff=hand)",
-        {"out_of_reach": 1},
+        {"out_of_reach": 1, "Public functions": ["shop:make"]},
     ),
     "what is nested in a private method is counted": (
         "class D:\n def __make(self):\n  def hand(): work()\n  return handoff(a, on_handoff=hand)",
@@ -141,7 +141,78 @@ FOUND = {
         "from langgraph.graph import StateGraph\ndef a(s): work()\ng = StateGraph(S)\ng.add_node('a', a)",
         {"Nodes of graphs": ["shop:a"]},
     ),
-    "other graphs": ("def a(s): work()\ng.add_node('a', a)", {}),
+    "other graphs": ("def a(s): work()\ng.add_node('a', a)", {"Public functions": ["shop:a"]}),
+    "views behind wrappers": (
+        "def a(r): work()\ndef b(r): work()\nclass V:\n def c(self): work()\n"
+        "add_route(wrap(a, self), '/')\nadd_route(cached(60)(b), '/b')\nadd_route(V.as_view(self, V().c), '/c')",
+        {"Route handlers": ["shop:a", "shop:b"]},
+    ),
+    "views that are classes": (
+        "from django.views.generic import View as V\nclass Base(V):\n def get(self, r): work()\n"
+        "class Low(Mixin, Base):\n def post(self, r): work()\n def helper(self): work()\n"
+        "class Own:\n def get(self): work()\nclass Given:\n def put(self): work()\nadd_route(Given.as_view(1), '/')",
+        {"Route handlers": ["shop:Base.get", "shop:Low.post", "shop:Given.put"]},
+    ),
+    "views of an imported base": (
+        {
+            "__init__.py": "from .base import Base\nadd_route(Front.as_view(), '/')\nclass Front(Base): pass",
+            "base.py": "class Base:\n async def get(self, r): work()",
+        },
+        {"Route handlers": ["shop.base:Base.get"]},
+    ),
+    "Django REST framework": (
+        "from rest_framework import viewsets\nfrom rest_framework.decorators import action, api_view\n"
+        "class Items(viewsets.ModelViewSet):\n def list(self, r): work()\n @action(detail=True)\n def buy(self, r): work()\n"
+        "@api_view(['GET'])\ndef a(r): work()",
+        {"Route handlers": ["shop:Items.list", "shop:Items.buy", "shop:a"]},
+    ),
+    "Falcon": (
+        "class Things:\n def on_get(self, q, r): work()\napp.add_route('/', Things())",
+        {"Route handlers": ["shop:Things.on_get"]},
+    ),
+    "gRPC": (
+        "class Greeter(helloworld_pb2_grpc.GreeterServicer):\n def SayHello(self, q, c): work()\n def _own(self): work()",
+        {"Remote procedures": ["shop:Greeter.SayHello"]},
+    ),
+    "what runs a LangGraph graph": (
+        {
+            "__init__.py": "from .flow import graph, build\ndef a(n): return graph.invoke(n)\ndef b(regex): return regex.stream(1)\n"
+            "class S:\n def __init__(self): self.flow = build()\n async def c(self): await self.flow.ainvoke(1)",
+            "flow.py": "def build():\n b = StateGraph(S)\n return b.compile()\ngraph = build()",
+        },
+        {"What runs agents and graphs": ["shop:a", "shop:S.c"]},
+    ),
+    "a graph that is handed in": (
+        "import langgraph\ndef a(the_graph):\n for step in the_graph.stream(1): work()\ndef b(client): client.stream(1)",
+        {"What runs agents and graphs": ["shop:a"]},
+    ),
+    "what runs agents": (
+        "from pydantic_ai import Agent\nfrom agents import Runner\nbot = Agent('m')\nasync def a(): return await bot.run('')\n"
+        "def b():\n def c(): return bot.run_sync('')\n return c\nasync def d(x): return await Runner.run(x, '')\n"
+        "def e(): return subprocess.run('')",
+        {"What runs agents and graphs": ["shop:a", "shop:b.<locals>.c", "shop:d"]},
+    ),
+    "commands": (
+        {
+            "__init__.py": "import click, typer\napp = typer.Typer()\n@click.command()\ndef a(): work()\n"
+            "@app.command('x')\ndef serve(): work()",
+            "management/commands/load.py": "from django.core.management.base import BaseCommand\n"
+            "class Command(BaseCommand):\n def handle(self): work()",
+        },
+        {"Commands": ["shop:a", "shop:serve", "shop.management.commands.load:Command.handle"]},
+    ),
+    "entry points": (
+        {"a.py": "def main(): work()\ndef handle(event, context): work()", "manage.py": "def main(): work()"},
+        {"Entry points": ["shop.a:main", "shop.a:handle"]},
+    ),
+    "public functions, where nothing else is": (
+        {
+            "__init__.py": "from .deep import load, _own\nfrom os import path\ndef main(): work()\ndef a(): work()\ndef _b(): work()\n"
+            "def c(): return 1\nclass K:\n def d(self): work()\n def _e(self): work()",
+            "deep.py": "def load(): work()\ndef _own(): work()\ndef other(): work()",
+        },
+        {"Entry points": ["shop:main"], "Public functions": ["shop:a", "shop:K.d", "shop.deep:load"]},
+    ),
     "each function once": (
         "class RunAgent:\n @app.task\n def run(self): work()\n @app.task\n def run(self): work()",
         {"Agents": ["shop:RunAgent.run"]},
@@ -292,15 +363,40 @@ def test_captures_count_and_never_show_values(
         ("./plain", "web:a"),
         ("web", "web:a"),
         ("zipped-name", "inner:a"),
+        ("web.py", "web:a"),
+        ("src/inner", "inner.deep:a"),
+        ("src/inner/deep.py", "inner.deep:a"),
     ],
 )
 def test_package_is_named_or_pointed_at(tmp_path: Path, package: str, module: str) -> None:
     handler = "@app.task\ndef a(): work()\n"
-    for file in ("shop/__init__.py", "shop/web.py", "plain/web.py", "path/web.py", "zipped-name/inner.py"):
-        (tmp_path / file).parent.mkdir(exist_ok=True)
+    packages = ("shop/__init__.py", "shop/web.py", "src/inner/__init__.py", "src/inner/deep.py")
+    for file in (*packages, "plain/web.py", "path/web.py", "zipped-name/inner.py", "web.py"):
+        (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / file).write_text("" if file.endswith("__init__.py") else handler)
     found = propose(package, str(tmp_path), [str(tmp_path / "path")])
     assert summary(found) == {"Tasks": [module]}
+
+
+def test_folder_holds_what_can_be_imported_from_it(tmp_path: Path) -> None:
+    named = ("client.py", "shop/__init__.py", "src/inner/deep.py", "launcher/kit.py")
+    left = ("tests/a.py", "docs/conf.py", "build/lib/shop.py", ".venv/x.py", "env/pyvenv.cfg", "env/x.py", "no-name.py")
+    for file in (*named, *left):
+        (tmp_path / file).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / file).write_text("@app.task\ndef a(): work()\n" if file.endswith(".py") else "")
+    found = propose(".", str(tmp_path), [str(tmp_path / "launcher")])
+    assert summary(found) == {"Tasks": ["client:a", "inner.deep:a", "kit:a", "shop:a"]}
+    assert found.service == tmp_path.name
+
+
+def test_doubtful_entries_are_comments(tmp_path: Path) -> None:
+    lay_out(tmp_path, "import click\n@click.command()\ndef serve(): work()\n@click.command()\ndef load(): work()")
+    text = write(propose("shop", str(tmp_path), []))
+    assert [span["target"] for span in tomllib.loads(text)["span"]] == ["shop:load"]
+    assert (
+        "# It may serve until it is stopped, and all of that becomes one trace. Take the # off if that is what you want.\n"
+        '# [[span]]\n# target = "shop:serve"\n'
+    ) in text
 
 
 def test_source_is_read_and_not_run(workshop: Workshop) -> None:
@@ -444,15 +540,99 @@ CONDITIONS = """
 """
 
 
+GRAPHS = """
+    class Compiled:
+        def invoke(self, state): return state
+
+    class StateGraph:
+        def compile(self): return Compiled()
+"""
+COMMANDS = """
+    import click
+    from graphs import StateGraph
+    from starlette.applications import Starlette
+    from starlette.endpoints import HTTPEndpoint
+    from starlette.routing import Route
+
+    class Front(HTTPEndpoint):
+        async def get(self, request): return request
+
+    web = Starlette(routes=[Route("/", Front)])
+
+    @click.group()
+    def cli(): pass
+
+    @cli.command()
+    @click.argument("name")
+    def load(name): print(name)
+
+    graph = StateGraph().compile()
+
+    class Desk:
+        async def answer(self, n): return graph.invoke(n)
+
+    def public(): return print()
+"""
+SHOP = {
+    "manage.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings')\n",
+    "shop/__init__.py": "",
+    "shop/settings.py": "INSTALLED_APPS = ['shop']\nSECRET_KEY = 'x'\nROOT_URLCONF = 'shop.urls'\n",
+    "shop/models.py": """
+        from django.db import models
+        class Item(models.Model): pass
+    """,
+    "shop/views.py": """
+        from django.contrib.auth.decorators import login_required
+        from django.views import View
+        from shop.models import Item
+        def index(request): return Item.objects.count()
+        @login_required
+        def private(request): return index(request)
+        class Items(View):
+            def get(self, request): return index(request)
+    """,
+    "shop/urls.py": """
+        from django.urls import path
+        from django.views.decorators.cache import cache_page
+        from shop import views
+        urlpatterns = [
+            path("", cache_page(60)(views.index)), path("p", views.private), path("i", views.Items.as_view()),
+        ]
+    """,
+    "shop/management/commands/load.py": """
+        from django.core.management.base import BaseCommand
+        class Command(BaseCommand):
+            def handle(self, *args, **options): print(args)
+    """,
+}
+
+
+def test_check_accepts_what_is_proposed_for_django(workshop: Workshop) -> None:
+    pytest.importorskip("django")
+    for name, text in SHOP.items():
+        workshop.write(name, text)
+    done = workshop.run("erni-run", "init", ".", "-o", "tracing.toml")
+    assert "4 entries proposed" in done.stdout
+    checked = workshop.run("erni-run", "check")
+    assert (checked.returncode, "all 4 entries would be traced" in checked.stdout) == (0, True), checked.stdout
+
+
 @pytest.mark.parametrize(
     ("files", "count"),
     [
+        ({"shop/__init__.py": COMMANDS, "graphs.py": GRAPHS}, 3),
         ({"shop/__init__.py": CONDITIONS}, 3),
         ({"shop/__init__.py": KIT}, 2),
         ({"shop/__init__.py": "", "shop/worker.py": WORKER}, 3),
         ({"shop/desk.py": DESK, "shop/routing.py": ROUTING}, 5),
     ],
-    ids=["conditions and decorators", "tools within functions", "Celery and Starlette", "frameworks of one's own"],
+    ids=[
+        "commands, views and runs",
+        "conditions and decorators",
+        "tools within functions",
+        "Celery and Starlette",
+        "frameworks of one's own",
+    ],
 )
 def test_check_accepts_what_is_proposed(workshop: Workshop, files: dict[str, str], count: int) -> None:
     for name, text in files.items():
@@ -474,14 +654,20 @@ def test_every_entry_says_where_its_function_stands(workshop: Workshop) -> None:
             assert f"def {function}(" in source[int(place) - 1]
 
 
+OR_ELSE = "write the name of a package, or the path of a folder or file"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("shop", "-o", "there.toml"), "erni-run: there.toml exists, nothing was written: --force replaces it\n"),
         (("shop", "-o", "no/where.toml"), "erni-run: no/where.toml cannot be written: No such file or directory\n"),
         (("nothing",), "erni-run: no package or folder 'nothing' here or where Python looks for modules\n"),
-        (("_struct",), "erni-run: '_struct' has no Python source\n"),  # a built-in module on some builds
-        (("sys",), "erni-run: 'sys' has no Python source\n"),
+        (("_struct",), "erni-run: '_struct' is not written in Python: there is no source to read\n"),
+        (("sys",), "erni-run: 'sys' is not written in Python: there is no source to read\n"),
+        (("gone.py",), f"erni-run: gone.py is not there; {OR_ELSE}\n"),
+        (("shop/gone",), f"erni-run: shop/gone is not there; {OR_ELSE}\n"),
+        (("there.toml",), f"erni-run: there.toml is no Python file: its name does not end in .py; {OR_ELSE}\n"),
     ],
     ids=str,
 )
