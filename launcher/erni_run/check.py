@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from erni_run.arguments import Parser
 from erni_run.config.find import find
 from erni_run.config.read import read
 from erni_run.errors import UsageError
@@ -55,15 +56,15 @@ def check(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
 
 
 def _parse(arguments: list[str]) -> _Asked:
-    parser = argparse.ArgumentParser(
-        prog="erni-run check",
+    parser = Parser(
+        "check",
         usage="erni-run check [-h] [-c FILE] [--json] [[--] COMMAND [ARG...]]",
         description="Would every line of tracing.toml be traced? Modules are imported in a scratch process, as COMMAND "
         "would do it; COMMAND itself is not started.",
         epilog="exit code: 0 yes, 1 no, 2 a mistake in the file or on the command line, 3 not known, "
         "for modules could not be imported",
     )
-    parser.add_argument("-c", "--config", metavar="FILE", help="as for a start")
+    parser.add_argument("-c", "--config", metavar="FILE", help="tracing.toml, found as for a start")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="the command that you start")
     options = parser.parse_args(arguments)

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
 
 USAGE = """\
 usage: erni-run [OPTIONS] [--] COMMAND [ARG...]    start COMMAND traced
-       erni-run check [--config FILE] [--json] [COMMAND...]   would every line of tracing.toml be traced?
-       erni-run init PACKAGE [-o FILE]             propose a tracing.toml from a package's source
-       erni-run view [FILE...] [--tail]            a trace backend for this machine (view --help)
-       erni-run status [--config FILE] [--json]    what waits on disk, and what became of the rest
-       erni-run drain [--config FILE] [--timeout 30s]   deliver what waits on disk now
+       erni-run check [COMMAND [ARG...]]           would every line of tracing.toml be traced?
+       erni-run init PACKAGE|PATH [-o FILE]        propose a tracing.toml from source
+       erni-run view [FILE...] [--tail]            a trace backend for this machine
+       erni-run status [--json]                    what waits on disk, and what became of the rest
+       erni-run drain [--timeout 30s]              deliver what waits on disk now
        erni-run schema                             the JSON Schema of tracing.toml, for editors
+
+Each of check, init, view, status and drain has --help.
 
 options:
   -c, --config FILE      tracing.toml (default: ERNI_RUN_CONFIG, then ./tracing.toml and the folders above)
@@ -39,8 +41,10 @@ def run(words: "list[str]", environ: "Mapping[str, str]") -> int:
 
         sys.stdout.write(f"erni-run {__version__}\n")
     elif options.verb == "schema":
+        from erni_run.arguments import Parser
         from erni_run.config.schema import render
 
+        Parser("schema", "Print the JSON Schema of tracing.toml.").parse_args(options.arguments)
         sys.stdout.write(render())
     elif options.verb == "check":
         from erni_run.check import check

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 
+from erni_run.arguments import Parser
 from erni_run.config.find import find
 from erni_run.config.read import read
 from erni_run.config.units import seconds
@@ -40,8 +41,8 @@ def drain(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="erni-run drain", description="Deliver now what waits on disk.")
-    parser.add_argument("-c", "--config", metavar="FILE")
+    parser = Parser("drain", "Deliver now what waits on disk.")
+    parser.add_argument("-c", "--config", metavar="FILE", help="tracing.toml, found as for a start")
     parser.add_argument("--timeout", metavar="TIME", type=_duration, default=30.0, help='such as "10s"; default: 30s')
     return parser.parse_args(arguments)
 

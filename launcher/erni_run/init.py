@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from erni_run.arguments import Parser
 from erni_run.errors import UsageError
 from erni_run.propose.proposal import propose
 from erni_run.propose.sources import NoSource
@@ -30,8 +31,8 @@ def init(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="erni-run init", description="Propose a tracing.toml; nothing is imported.")
-    parser.add_argument("package", metavar="PACKAGE", help="a dotted name, or the folder of the source")
+    parser = Parser("init", "Propose a tracing.toml from source; nothing of it is imported.")
+    parser.add_argument("package", metavar="PACKAGE", help="a dotted name, or a path; . is all below this folder")
     parser.add_argument("-o", "--output", metavar="FILE", help="write here, not to standard output")
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
     return parser.parse_args(arguments)

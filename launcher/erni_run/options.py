@@ -2,6 +2,7 @@
 
 from erni_run.errors import UsageError
 
+_OPTIONS = ("--config", "--explain", "--help", "--on-error", "--version", "--view")
 VERBS = ("check", "drain", "init", "schema", "status", "view")
 
 
@@ -61,7 +62,11 @@ def _take_option(options: Options, rest: "list[str]") -> None:
         options.verb = "version" if word == "--version" else "help"
         rest.clear()
     else:
-        raise UsageError(f"unknown option {word}: options stand before COMMAND, see `erni-run --help`")
+        from difflib import get_close_matches  # late: only a mistake needs it
+
+        near = get_close_matches(word, _OPTIONS, n=1)
+        hint = f"did you mean {near[0]}?" if near else "options stand before COMMAND, see `erni-run --help`"
+        raise UsageError(f"unknown option {word}: {hint}")
 
 
 def _next(word: str, what: str, rest: "list[str]") -> str:

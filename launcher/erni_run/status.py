@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from erni_run.arguments import Parser
 from erni_run.config.find import find
 from erni_run.config.read import read
 from erni_run.errors import UsageError
@@ -43,8 +44,8 @@ def spool_path(config: str | None, environ: Mapping[str, str]) -> str:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="erni-run status", description="What waits on disk, and what became of it.")
-    parser.add_argument("-c", "--config", metavar="FILE")
+    parser = Parser("status", "What waits on disk, and what became of it.")
+    parser.add_argument("-c", "--config", metavar="FILE", help="tracing.toml, found as for a start")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     return parser.parse_args(arguments)
 

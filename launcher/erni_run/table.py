@@ -29,13 +29,21 @@ def table(path: str | None, rows: Sequence[Row], width: int, *, has_command: boo
     spans = [row for row in rows if row["kind"] == "span"]
     libraries = [row for row in rows if row["kind"] == "library"]
     lines = [_short(path) if path else "no tracing.toml here or above: these are the defaults"]
-    lines += _aligned([_HEAD, *(cells for row in spans for cells in _span(row))], width) if spans else []
+    lines += _aligned([_HEAD, *(cells for row in _shortened(spans) for cells in _span(row))], width) if spans else []
     wide = max((len(row["name"]) for row in libraries), default=0)
     lines += [f"  {_mark(row):<5} library {row['name']:<{wide}}  {row['problem'] or row['how']}" for row in libraries]
     lines += [_verdict(spans), *_on_libraries(libraries)]
     if not has_command and any(row["state"] == "untried" for row in spans):
         lines.append("name the command that starts the application, and check does what comes before: check COMMAND")
     return "\n".join(map(printable, lines)) + "\n"
+
+
+def _shortened(spans: Sequence[Row]) -> Iterator[Row]:
+    """``spans``, in which a module that could not be imported says why only once."""
+    first: dict[str, int] = {}
+    for row in spans:
+        line = first.setdefault(row["problem"], row["line"]) if row["state"] == "untried" else row["line"]
+        yield row if line == row["line"] else {**row, "problem": f"could not be tried, as line {line}"}
 
 
 def _verdict(spans: Sequence[Row]) -> str:

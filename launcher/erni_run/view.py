@@ -11,8 +11,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import NoReturn
 
+from erni_run.arguments import Parser
 from erni_run.config.endpoint import default
-from erni_run.errors import UsageError, ViewerError
+from erni_run.errors import ViewerError
 from erni_run.plan import ExportPlan, decode, encode
 from erni_run.printable import printable
 
@@ -88,15 +89,8 @@ def _start_untraced(arguments: list[str], environ: Mapping[str, str]) -> NoRetur
     os.execve(sys.executable, command, {**environ, "ENABLE_TRACING": "false"})
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"view: {message}: see `erni-run view --help`")
-
-
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = _Parser(
-        prog="erni-run view", description="A trace backend for this machine: OTLP in, a page and APIs out."
-    )
+    parser = Parser("view", "A trace backend for this machine: OTLP in, a page and APIs out.")
     parser.add_argument("files", nargs="*", metavar="FILE", help="show OTLP JSON lines or spool files, receive nothing")
     parser.add_argument("--tail", action="store_true", help="print finished traces as trees")
     parser.add_argument("--json", action="store_true", help="with --tail: print them as lines of JSON")

@@ -88,6 +88,7 @@ CASES: dict[str, tuple[Mapping[str, str], str, tuple[str, ...], int, str]] = {
     "no order of imports": (ORDER, "shop.views:front", (), 3, HERE.format("shop.views") + "RuntimeError: import shop"),
     "a part of a glob": (ORDER, "shop.*:front", (), 0, "importing shop.late here raises RuntimeError"),
     "a script without a guard": ({"s.py": "def f(): 1\nraise SystemExit(4)\n"}, "s:f", (), 3, "SystemExit: 4"),
+    "a script of uv": (ETL, "etl:load", ("env", "python", "etl.py"), 1, OUT_OF_REACH),
     "threads that do not end": (
         {"t.py": "import threading\nthreading.Thread(target=threading.Event().wait).start()\ndef f(): 1\n"},
         *("t:f", (), 0, ""),
@@ -143,12 +144,14 @@ def test_what_could_not_be_tried_is_counted_for_itself(workshop: Workshop) -> No
     workshop.write(
         "tracing.toml",
         (workshop.folder / "tracing.toml").read_text()
-        + '[[span]]\ntarget = "shop:gone"\n[[span]]\ntarget = "json:loads"\n',
+        + "".join(f'[[span]]\ntarget = "{target}"\n' for target in ("shop.late:y", "shop:gone", "json:loads")),
     )
     done = workshop.run("erni-run", "check")
     assert done.returncode == 1
+    assert done.stdout.count("RuntimeError: import shop.main first") == 1
+    assert "could not be tried, as line 3" in done.stdout
     assert done.stdout.splitlines()[-2:] == [
-        "1 of 3 entries would not be traced, 1 of 3 entries could not be tried",
+        "1 of 4 entries would not be traced, 2 of 4 entries could not be tried",
         "name the command that starts the application, and check does what comes before: check COMMAND",
     ]
 

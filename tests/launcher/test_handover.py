@@ -29,9 +29,27 @@ REFUSALS = {
     "an application instead of its server": (("agency.main:app",), 127, "`erni-run uvicorn agency.main:app`"),
     "an interpreter that is not there": (("./odd",), 126, "the interpreter named in its first line does not exist"),
     "nothing": ((), 2, "no command given"),
-    "an unknown option": (("--explian", "python"), 2, "unknown option --explian"),
+    "an unknown option": (("--explian", "python"), 2, "unknown option --explian: did you mean --explain?"),
     "an option without its value": (("--config",), 2, "--config needs a file"),
     "a wrong choice": (("--on-error", "panic", "python"), 2, "write stop or run"),
+    "a misspelt verb": (("chek",), 127, "chek: command not found; did you mean check?"),
+    "an option of no verb": (
+        ("check", "--jsn"),
+        2,
+        "check: unrecognized arguments: --jsn; see `erni-run check --help`",
+    ),
+    "init of nothing": (
+        ("init",),
+        2,
+        "init: the following arguments are required: PACKAGE; see `erni-run init --help`",
+    ),
+    "status of something": (("status", "x"), 2, "status: unrecognized arguments: x"),
+    "a time without a unit": (
+        ("drain", "--timeout", "3"),
+        2,
+        """drain: argument --timeout: '3' is not a time; write "10s\"""",
+    ),
+    "a schema of something": (("schema", "x"), 2, "schema: unrecognized arguments: x"),
     "a file that is not there": (("-c", "gone.toml", "python"), 2, "gone.toml"),
     "an unclear switch": (("python", "-c", "pass"), 2, "ENABLE_TRACING is 'flase': write true or false"),
 }

@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 
+from erni_run.options import VERBS
+
 
 def for_missing(name: str, environ: Mapping[str, str]) -> str:
     """A sentence that starts with "; ", or "" where nothing comes to mind."""
@@ -19,7 +21,7 @@ def for_missing(name: str, environ: Mapping[str, str]) -> str:
     module, colon, _ = name.partition(":")
     if colon and all(part.isidentifier() for part in module.split(".")):
         return f"; an ASGI application needs its server: `erni-run uvicorn {name}`"
-    near = difflib.get_close_matches(name, _names(environ), n=1, cutoff=0.75)
+    near = difflib.get_close_matches(name, [*VERBS, *_names(environ)], n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -7,7 +7,7 @@ https://docs.python.org/3/using/cmdline.html.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from erni_run.errors import ErniRunError
 from erni_run.start import command
@@ -48,6 +48,9 @@ def program(path: str, argv: Sequence[str], environ: Mapping[str, str]) -> Progr
                 name=path,
                 arguments=tuple(argv[1:]),
             )
+    for position, word in enumerate(argv):  # as in `uv run python app.py`
+        if is_python(word):
+            return replace(_of_python("", (), argv[position + 1 :]), path=path)
     return Program(path=path, interpreter="", kind="program", name=path, arguments=tuple(argv[1:]))
 
 
