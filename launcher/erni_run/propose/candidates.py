@@ -97,10 +97,8 @@ def _is_route(package: Package, function: Function, decorator: ast.expr) -> bool
     if isinstance(first, ast.Constant) and isinstance(first.value, str) and first.value.startswith("/"):
         return True
     receiver = (dotted(decorator) or "").rpartition(".")[0]
-    made = package.value(receiver, function.outline, function.scope) if receiver else None
-    if made is None and receiver:
-        imported = package.elsewhere(receiver, function.outline)
-        made = imported[1] if imported else None
+    meant = package.meaning(receiver, function.outline, function.scope) if receiver else None
+    made = meant[0] if meant else None
     return isinstance(made, ast.Call) and (dotted(made) or "").rpartition(".")[2] in _ROUTERS
 
 

@@ -75,11 +75,8 @@ def _name_of(node: ast.expr, outline: Outline, scope: Scope, package: Package, d
     variable = dotted(node)
     if variable is None:
         return None
-    value = package.value(variable, outline, scope)
-    if value is not None:
-        return _name_of(value, outline, scope, package, depth + 1)
-    imported = package.elsewhere(variable, outline)
-    return _name_of(imported[1], imported[0], Scope(), package, depth + 1) if imported else None
+    meant = package.meaning(variable, outline, scope)
+    return _name_of(*meant, package, depth + 1) if meant else None
 
 
 def _name_of_made(
@@ -93,13 +90,8 @@ def _name_of_made(
     factory = package.function(call.func, outline, scope)
     if factory is None:
         return None
-    inside = Scope((), factory.scope.owner, (*factory.scope.functions, factory.node))
-    for node in ast.walk(factory.node):
-        if isinstance(node, ast.Return) and node.value is not None:
-            found = _name_of(node.value, factory.outline, inside, package, depth)
-            if found is not None:
-                return found
-    return None
+    names = (_name_of(*value, package, depth) for value in package.returned(factory))
+    return next(filter(None, names), None)
 
 
 def _argument_of_agent(call: ast.Call) -> ast.expr | None:

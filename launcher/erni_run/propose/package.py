@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from erni_run.propose.outline import Class, Function, Outline, Scope, assignments, dotted
 
+Expression = tuple[ast.expr, Outline, Scope]
+"""An expression, and where it stands."""
+
 _DEEPEST = 12  # names that lead to names: a circle among them ends somewhere
 
 
@@ -75,6 +78,21 @@ class Package:
                 if dotted(target) == name:
                     return value
         return outline.values.get(name)
+
+    def meaning(self, name: str, outline: Outline, scope: Scope) -> Expression | None:
+        """What the variable or attribute ``name`` was set to, here or in the module that it is imported from."""
+        value = self.value(name, outline, scope)
+        if value is not None:
+            return value, outline, scope
+        imported = self.elsewhere(name, outline)
+        return (imported[1], imported[0], Scope()) if imported else None
+
+    def returned(self, function: Function) -> Iterator[Expression]:
+        """What ``function`` returns."""
+        inside = Scope((), function.scope.owner, (*function.scope.functions, function.node))
+        for node in ast.walk(function.node):
+            if isinstance(node, ast.Return) and node.value is not None:
+                yield node.value, function.outline, inside
 
     def text(self, node: ast.expr, outline: Outline, scope: Scope, depth: int = 0) -> str | None:
         """The string that ``node`` stands for, None if the source does not tell."""

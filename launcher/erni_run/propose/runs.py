@@ -58,18 +58,11 @@ def _made(node: ast.expr, outline: Outline, scope: Scope, package: Package, dept
         factory = package.function(node.func, outline, scope)
         if factory is None:
             return (dotted(node.func) or "").rpartition(".")[2] or None
-        inside = Scope((), factory.scope.owner, (*factory.scope.functions, factory.node))
-        returned = [part.value for part in ast.walk(factory.node) if isinstance(part, ast.Return) and part.value]
-        made = (_made(value, factory.outline, inside, package, depth + 1) for value in returned)
+        made = (_made(*value, package, depth + 1) for value in package.returned(factory))
         return next(filter(None, made), None)
     name = dotted(node)
-    if name is None:
-        return None
-    value = package.value(name, outline, scope)
-    if value is not None:
-        return _made(value, outline, scope, package, depth + 1)
-    imported = package.elsewhere(name, outline)
-    return _made(imported[1], imported[0], Scope(), package, depth + 1) if imported else None
+    meant = package.meaning(name, outline, scope) if name else None
+    return _made(*meant, package, depth + 1) if meant else None
 
 
 def _around(scope: Scope, outline: Outline) -> Function | None:
