@@ -43,16 +43,16 @@ def check(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
     reading = read(path, environ, "python")
     for notice in reading.notices:
         _say(notice)
-    if obstacle := _obstacle(started, asked.command):
-        _say(obstacle)
-        return 1
-    rows = _rehearse(reading.plan, started)
+    obstacle = _obstacle(started, asked.command)
+    rows = [] if obstacle else _rehearse(reading.plan, started)
     if asked.as_json:
-        print(json.dumps({"config": path, "rows": rows}, indent=2))
+        print(json.dumps({"config": path, "problem": obstacle, "rows": rows}, indent=2))
+    elif obstacle:
+        _say(obstacle)
     else:
         width = shutil.get_terminal_size((120, 0)).columns
         print(table(path, rows, width, has_command=bool(asked.command)), end="")
-    return status(rows)
+    return 1 if obstacle else status(rows)
 
 
 def _parse(arguments: list[str]) -> _Asked:

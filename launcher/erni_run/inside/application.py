@@ -22,6 +22,7 @@ from erni_run.inside.notice import describe
 
 _SETTINGS = "DJANGO_SETTINGS_MODULE"
 _SETS_SETTINGS = re.compile(rf"""{_SETTINGS}["']\]?\s*[,=]\s*["']([\w.]+)["']""")
+_FOLDERS = ("--app-dir", "--chdir", "--workdir", "--pythonpath")  # of uvicorn, gunicorn, celery, django-admin
 _NAMED = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*)(?::[\w.]+(?:\(.*\))?)?")
 
 
@@ -49,16 +50,27 @@ class Application:
         """
         self._set_arguments()
         self._set_path()
-        if self.kind == "program":
-            problems = list(_imported(filter(_is_name, self.arguments)))
-            return problems + _set_up_django(os.path.join(place, "manage.py") for place in (os.curdir, folder))
-        if self.kind in ("script", "module"):
-            file = self.name if self.kind == "script" else getattr(_spec(self.script), "origin", None) or ""
-            package = self.script.rpartition(".")[0] if self.kind == "module" else ""
-            problems = _set_up_django([file])
-            list(_imported(_imports(file, package)))  # what fails there is reported with the entry that needs it
-            return problems
-        return _set_up_django(os.path.join(place, "manage.py") for place in (os.curdir, folder))
+        own = self.name if self.kind == "script" else getattr(_spec(self.script), "origin", None) or ""
+        near = [os.path.join(place, "manage.py") for place in (os.curdir, folder)]
+        problems = list(_imported(self._named()))
+        problems += _set_up_django(self._option("--settings"), [own] if self.kind == "script" else [own, *near])
+        package = self.script.rpartition(".")[0] if self.kind == "module" else ""
+        list(_imported(_imports(own, package)))  # what fails there is reported with the entry that needs it
+        return problems
+
+    def _named(self) -> Iterator[str]:
+        """What a server or a worker is given to serve."""
+        if self.kind in ("program", "module"):
+            yield from filter(_is_name, self.arguments)
+            yield self._option("--app", "-A")
+
+    def _option(self, *names: str) -> str:
+        """The value of the first option of the application's that is called like one of ``names``, "" without one."""
+        for word, following in zip(self.arguments, (*self.arguments[1:], ""), strict=False):
+            option, has_value, value = word.partition("=")
+            if option in names:
+                return value if has_value else following
+        return ""
 
     def _set_arguments(self) -> None:
         if self.kind:
@@ -75,6 +87,7 @@ class Application:
                 here = path if os.path.isdir(path) else os.path.dirname(path)
             if self.kind == "program" or not getattr(sys.flags, "safe_path", False):  # since 3.11
                 sys.path.insert(0, here)
+            sys.path[:0] = [os.path.abspath(place) for place in [self._option(*_FOLDERS)] if place]
 
 
 def _is_name(word: str) -> bool:
@@ -86,7 +99,7 @@ def _imported(names: Iterable[str]) -> Iterator[str]:
     """Import the modules that are there among ``names``. Yields what went wrong."""
     for name in names:
         module = name.partition(":")[0]
-        if _spec(module) is not None:
+        if module and _spec(module) is not None:
             try:
                 import_module(module)
             except (Exception, SystemExit) as error:
@@ -117,9 +130,9 @@ def _imports(file: str, package: str) -> Iterator[str]:
             yield from (f"{module}.{name.name}" for name in node.names)
 
 
-def _set_up_django(files: Iterable[str]) -> list[str]:
-    """Set Django up with the settings that the environment names, or the first of ``files`` that names some."""
-    settings = os.environ.get(_SETTINGS) or next(filter(None, map(_settings_in, files)), "")
+def _set_up_django(named: str, files: Iterable[str]) -> list[str]:
+    """Set Django up with the settings that are ``named``, or the environment names, or the first of ``files`` does."""
+    settings = named or os.environ.get(_SETTINGS) or next(filter(None, map(_settings_in, files)), "")
     if not settings:
         return []
     os.environ[_SETTINGS] = settings
