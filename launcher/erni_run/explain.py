@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from erni_run.config.document import dotted
-from erni_run.config.installed import Installed, has_instrumentation, packages
+from erni_run.config.installed import Installed, has_instrumentation, is_there, packages
+from erni_run.config.libraries import Library
 from erni_run.config.read import Reading
 from erni_run.inside.functions.site import Wish
+from erni_run.inside.libraries import NATIVE
 from erni_run.plan import CapturePlan, Plan, SamplingRule, SpanPlan
 
 _SECONDS = frozenset({"timeout", "exit_budget", "max_age", "keep_slower_than", "every"})
@@ -80,10 +82,14 @@ def _spans(spans: Sequence[SpanPlan]) -> Iterator[str]:
         yield f"  {wish.filled.name}   {span.target}   (line {span.line})"
 
 
+def _speaks_for_itself(library: Library) -> bool:
+    return library.name in NATIVE and is_there(NATIVE[library.name])
+
+
 def _libraries(plan: Plan) -> Iterator[str]:
     """The libraries that are installed and wanted, and what to install for those that would not be traced."""
     here = Installed().wanted(plan.libraries)
-    lacking = [library for library in here if not has_instrumentation(library)]
+    lacking = [library for library in here if not (has_instrumentation(library) or _speaks_for_itself(library))]
     yield f"erni-run: libraries that are installed ({len(here)})"
     width = max((len(library.name) for library in here), default=0)
     for library in here:

@@ -26,7 +26,8 @@ def init(arguments: list[str]) -> int:
     else:
         _write(options.output, text, options.force)
         entries = "1 entry" if proposal.count == 1 else f"{proposal.count} entries"
-        print(f"{options.output}: {entries} proposed; try them with `erni-run check --config {options.output}`")
+        comments = f", {proposal.comments} more as comments" if proposal.comments else ""
+        print(f"{options.output}: {entries} proposed{comments}; try them: erni-run check --config {options.output}")
     return 0
 
 

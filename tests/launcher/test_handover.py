@@ -320,10 +320,13 @@ def test_explain_leaves_no_option_of_the_reference_out(workshop: Workshop) -> No
 def test_explain_says_what_to_install(workshop: Workshop) -> None:
     workshop.write("site/tornado-6.5.dist-info/METADATA", "Metadata-Version: 2.1\nName: tornado\nVersion: 6.5\n")
     workshop.write("site/tornado-6.5.dist-info/top_level.txt", "tornado\n")
-    workshop.write("tracing.toml", '[libraries]\nenable = ["redis", "requests", "tornado"]\n')
+    workshop.write("site/fastapi/telemetry.py", "")
+    workshop.write("site/fastapi/__init__.py", "raise SystemExit('imported')")
+    workshop.write("tracing.toml", '[libraries]\nenable = ["fastapi", "redis", "requests", "tornado"]\n')
     done = workshop.run("erni-run", "--explain", "true", environ={"PYTHONPATH": str(workshop.folder / "site")})
-    assert done.stderr.splitlines()[-4:] == [
-        "erni-run: libraries that are installed (2)",
+    assert done.stderr.splitlines()[-5:] == [
+        "erni-run: libraries that are installed (3)",
+        "  fastapi   traced when imported",
         "  redis     traced when imported",
         "  tornado   its instrumentation is not installed",
         "erni-run: to trace tornado: pip install opentelemetry-instrumentation-tornado",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
+from importlib.machinery import PathFinder
 
 from erni_run.config.libraries import LIBRARIES, Library
 from erni_run.plan import LibrariesPlan
@@ -42,6 +43,18 @@ def has_instrumentation(library: Library) -> bool:
         metadata.version(library.distribution)
     except metadata.PackageNotFoundError:
         return False
+    return True
+
+
+def is_there(module: str) -> bool:
+    """Whether the dotted ``module`` can be found, told without importing what it is in."""
+    places: Sequence[str] | None = None
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:length]), places)
+        if spec is None:
+            return False
+        places = spec.submodule_search_locations or ()
     return True
 
 

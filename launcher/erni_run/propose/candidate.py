@@ -20,6 +20,11 @@ class Candidate:
     why: str
     doubt: str = ""
 
+    @property
+    def is_comment(self) -> bool:
+        """Whether somebody has to decide on it: it may not be wanted, or not come to be."""
+        return bool(self.doubt) or self.function.is_conditional
+
 
 Finder = Callable[[Package], Iterator[Candidate]]
 

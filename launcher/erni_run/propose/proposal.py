@@ -30,8 +30,16 @@ class Proposal:
 
     @property
     def count(self) -> int:
-        """The number of entries."""
-        return len(self.handoffs) + sum(map(len, self.spans.values()))
+        """The number of entries, without those that are comments."""
+        return len(self._all()) - self.comments
+
+    @property
+    def comments(self) -> int:
+        """The number of entries that are comments."""
+        return sum(candidate.is_comment for candidate in self._all())
+
+    def _all(self) -> list[Candidate]:
+        return [*self.handoffs, *(candidate for several in self.spans.values() for candidate in several)]
 
 
 def propose(package: str, folder: str, search: Sequence[str]) -> Proposal:
@@ -42,7 +50,7 @@ def propose(package: str, folder: str, search: Sequence[str]) -> Proposal:
     choice = _Choice()
     chosen = choice.of(candidate for candidate in candidates if isinstance(candidate, Handoff))
     spans = {kind: choice.of(find(found)) for kind, find in KINDS.items()}
-    if not chosen and all(candidate.doubt for several in spans.values() for candidate in several):
+    if not chosen and all(candidate.is_comment for several in spans.values() for candidate in several):
         spans["Public functions"] = choice.of(public(found))
     return Proposal(
         package=package,

@@ -35,7 +35,7 @@ def write(proposal: Proposal) -> str:
     for kind, candidates in proposal.spans.items():
         parts.append(_heading(kind))
         parts += map(_span, candidates)
-    if not proposal.count:
+    if not proposal.count + proposal.comments:
         parts.append(_NOTHING)
     return "".join([*parts, *_remarks(proposal)])
 
@@ -77,7 +77,7 @@ def _entry(found: Candidate, section: str, *lines: str) -> str:
         head.append("# It is written below a condition: take the # off where that holds.")
     if found.doubt:
         head.append(f"# {found.doubt} Take the # off if that is what you want.")
-    if function.is_conditional or found.doubt:
+    if found.is_comment:
         body = [f"# {line}" for line in body]
     return "\n" + "\n".join(map(printable, head + body)) + "\n"
 
