@@ -47,8 +47,8 @@ class _Choice:
     def enter(self, receiver: Any, *entry: Any) -> Any:
         return self._start("enter", receiver, entry)
 
-    def leave(self, state: Any, result: Any = None, *exit_: Any) -> Any:
-        return self._last("leave", state, result, exit_)
+    def leave(self, state: Any, *last: Any) -> Any:
+        return self._last("leave", state, last)
 
     def fail(self, state: Any) -> None:
         self._hand_on("fail", state)
@@ -62,8 +62,8 @@ class _Choice:
     def pause(self, state: Any, token: Any) -> None:
         self._hand_on("pause", state, token)
 
-    def finish(self, state: Any, result: Any = None, *exit_: Any) -> None:
-        self._last("finish", state, result, exit_)
+    def finish(self, state: Any, *last: Any) -> None:
+        self._last("finish", state, last)
 
     def abort(self, state: Any, *token: Any) -> None:
         self._hand_on("abort", state, *token)
@@ -78,12 +78,12 @@ class _Choice:
             start = end
         return None
 
-    def _last(self, hook: str, state: Any, result: Any, exit_: tuple[Any, ...]) -> Any:
-        option, inner = state
-        if not option.around.shape.takes_result:
-            return option.around.hooks[hook](inner, result)
-        start = sum(len(other.around.shape.exit) for other in self._options[: self._options.index(option)])
-        return option.around.hooks[hook](inner, result, *exit_[start : start + len(option.around.shape.exit)])
+    def _last(self, hook: str, state: Any, last: tuple[Any, ...]) -> Any:
+        """``last`` is what the call returns, if it is known, and the parameters at exit."""
+        option, inner = state  # two references to the inner state, as there are to what the call returns (see follow)
+        start = 1 + sum(len(other.around.shape.exit) for other in self._options[: self._options.index(option)])
+        arguments = inner, *last[:1], *last[start : start + len(option.around.shape.exit)]
+        return option.around.hooks[hook](*arguments)
 
     def _hand_on(self, hook: str, state: Any, *more: Any) -> Any:
         option, inner = state if state is not None else (self._options[0], None)

@@ -1,11 +1,14 @@
 """Awaitables that a plain function returns: its span lasts until they are done, or until nobody can await them any
 more.
 
-A coroutine is exchanged for one of the same name that runs it; a future is watched. Anything else is left alone.
+A coroutine is exchanged for one of the same name that runs it; a task, or what ``asyncio.gather`` gives, is watched.
+Both only if the call has made it: nobody has it yet but the caller and, where asyncio runs it, the event loop. Whatever
+somebody else holds may have been there before the call. It is left alone, and so is anything else.
 """
 
 from __future__ import annotations
 
+import sys
 import weakref
 from functools import partial
 from types import CoroutineType, NoneType
@@ -22,7 +25,9 @@ NEVER_FOLLOWED = frozenset(map(id, (NoneType, bool, int, float, str, bytes, list
 ``__hash__`` of its metaclass.
 """
 
-_followed: set[weakref.ref[Any]] = set()
+_kinds: dict[int, Any] = {}
+_followed: dict[int, weakref.ref[Any]] = {}
+"""By their ids: the hash of a reference is that of what it refers to, which may be the application's."""
 
 
 class Following:
@@ -36,6 +41,11 @@ class Following:
         self._what = what
         self._exit = exit_
         self._is_over = False
+
+    @property
+    def has_span(self) -> bool:
+        """Whether there is anything to end."""
+        return self._span is not None
 
     def resume(self) -> Any:
         """Make it current; what is returned undoes that."""
@@ -59,45 +69,55 @@ class Following:
             self._probe.end(self._span, error, result, self._exit)
 
 
-def is_followed(result: Any) -> bool:
-    """Whether ``result`` is a coroutine that nobody runs yet, or one of asyncio's futures and tasks."""
-    kind = type(result)
-    if kind is CoroutineType:
-        return not _has_begun(result)
-    return _attribute(kind, "_asyncio_future_blocking") is not None  # False is what futures say there
+def is_followed(result: Any, state: Any) -> bool:
+    """Whether the call has made ``result``, a coroutine, or a task or the like, that nobody runs yet.
+
+    ``state`` is what the call's first hook has returned. It has come here the same way, so that CPython counts as many
+    references to it as to a result that nobody else holds, whatever that way is.
+    """
+    others = sys.getrefcount(result) - sys.getrefcount(state)
+    if type(result) is CoroutineType:
+        own = int(result.cr_code is _run.__code__)  # a call within has been followed
+        return not others and weakref.getweakrefcount(result) == own and not _has_begun(result)
+    kind = _asyncios(result) if others == 1 else None  # the event loop's, or that of what is gathered
+    return kind is not None and _is_about_to_run(result, kind)
 
 
 def _has_begun(coroutine: CoroutineType[Any, Any, Any]) -> bool:
     return coroutine.cr_running or coroutine.cr_frame is None or coroutine.cr_suspended
 
 
-def follow(result: Any, following: Following) -> Any:
-    """What the function returns in place of ``result``, which ``is_followed``. Raises an exception where it looks like
-    a future and is none.
+def _asyncios(future: Any) -> Any:
+    """The class of asyncio's that ``future`` is of, if that is one whose objects asyncio itself holds as long as they
+    are pending. Its methods are those to call: the application's own would see calls that it has not made.
     """
+    if not _kinds and "asyncio.tasks" in sys.modules:
+        tasks = vars(sys.modules["asyncio.tasks"])
+        kinds = [tasks[name] for name in ("_CTask", "_PyTask", "_GatheringFuture") if name in tasks]
+        _kinds.update({id(kind): kind for kind in kinds})
+    return next((base for base in _bases(type(future)) if id(base) in _kinds), None)
+
+
+def _is_about_to_run(future: Any, kind: Any) -> bool:
+    """Whether this thread's event loop will run ``future``: there is then nothing that could fail for being watched."""
+    if kind.get_loop(future) is not sys.modules["asyncio.events"]._get_running_loop():
+        return False
+    if not hasattr(kind, "get_coro"):
+        return not kind.done(future)
+    coroutine = kind.get_coro(future)
+    return type(coroutine) is CoroutineType and not _has_begun(coroutine)
+
+
+def follow(result: Any, following: Following) -> Any:
+    """What the function returns in place of ``result``, which ``is_followed``."""
     if type(result) is CoroutineType:
         return _follow_coroutine(result, following)
+    if not following.has_span:
+        return result
+    kind = _asyncios(result)
     _when_gone(result, partial(_abandoned, following, None))
-    _add_done_callback(result, partial(aside, _done, following))
+    kind.add_done_callback(result, partial(aside, _done, kind, following))
     return result
-
-
-def _add_done_callback(future: Any, callback: Any) -> None:
-    """By asyncio's own method: one that the application has put in its place would see a call that it did not make."""
-    for kind in type(future).__mro__:
-        own = vars(kind).get("add_done_callback")
-        if own is not None and kind.__module__.partition(".")[0] in ("asyncio", "_asyncio"):
-            own(future, callback)
-            return
-    future.add_done_callback(callback)
-
-
-def _attribute(kind: type, name: str) -> Any:
-    """The attribute ``name`` of the class ``kind``, None if there is none; its metaclass is not asked."""
-    try:
-        return type.__getattribute__(kind, name)
-    except AttributeError:
-        return None
 
 
 def _follow_coroutine(coroutine: CoroutineType[Any, Any, Any], following: Following) -> Any:
@@ -121,25 +141,26 @@ async def _run(coroutine: CoroutineType[Any, Any, Any], following: Following) ->
     return result
 
 
-def _done(following: Following, future: Any) -> None:
-    if future.cancelled():
+def _done(kind: Any, following: Following, future: Any) -> None:
+    if kind.cancelled(future):
         from asyncio import CancelledError  # whose future this is
 
         following.fail(CancelledError())
         return
     error = getattr(future, "_exception", None)  # exception() would count as having looked at it
     if error is None:
-        following.finish(future.result())
+        following.finish(kind.result(future))
     else:
         following.fail(error)
 
 
 def _when_gone(awaitable: Any, call: Any) -> None:
     def gone(reference: weakref.ref[Any]) -> None:
-        _followed.discard(reference)
+        _followed.pop(id(reference), None)
         call()
 
-    _followed.add(weakref.ref(awaitable, gone))
+    reference = weakref.ref(awaitable, gone)
+    _followed[id(reference)] = reference
 
 
 def _abandoned(following: Following, coroutine: CoroutineType[Any, Any, Any] | None) -> None:
@@ -147,3 +168,6 @@ def _abandoned(following: Following, coroutine: CoroutineType[Any, Any, Any] | N
     if coroutine is not None:
         coroutine.close()
     following.fail(GeneratorExit())
+
+
+_bases = vars(type)["__mro__"].__get__

@@ -148,7 +148,7 @@ class Probe:
 
     def leave(self, state: Any, result: Any = None) -> Any:
         """The call has returned ``result``; returns what the application gets."""
-        if result is not None and id(type(result)) not in NEVER_FOLLOWED and is_followed(result):
+        if result is not None and id(type(result)) not in NEVER_FOLLOWED and is_followed(result, state):
             return self._follow(result, state, ())
         span, way = None, under_way
         if type(state) is tuple:
@@ -170,7 +170,7 @@ class Probe:
 
     def leave_with(self, state: Any, result: Any = None, *exit_: Any) -> Any:
         """The same where the result is captured."""
-        if is_followed(result):
+        if is_followed(result, state):
             return self._follow(result, state, exit_)
         span, token = state if type(state) is tuple else (None, state)
         self.detach(token)
