@@ -119,7 +119,10 @@ class CapturePlan:
     """Bounds for every captured value: ``max_length`` in characters, ``redact`` globs on names."""
 
     max_length: int = 256
-    redact: tuple[str, ...] = ("*password*", "*secret*", "*token*", "*authorization*", "*api_key*")
+    redact: tuple[str, ...] = (
+        *("*password*", "*passwd*", "*pwd*", "*passphrase*", "*secret*", "*token*", "*authorization*"),
+        *("*api_key*", "*apikey*", "*access_key*", "*private_key*", "*credential*", "*cookie*", "*session*"),
+    )
     exceptions: bool = True
 
 

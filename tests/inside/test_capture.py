@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import builtins
+import dataclasses
 import enum
 import signal
-from collections import Counter, OrderedDict, deque
-from typing import Any
+from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pytest
 from erni_run.inside.counts import failed_captures
 from erni_run.inside.functions.capture import compile_captures, mistakes
+from erni_run.inside.functions.redact import is_redacted
 from erni_run.inside.functions.source import Parameters
 from erni_run.inside.functions.value import clean
 from erni_run.inside.ourselves import thread
@@ -81,6 +86,135 @@ VALUES: list[tuple[Any, int, Any]] = [
     (b"x" * 10**5, 6, "b'xxx…"),
 ]
 
+
+class Guarded:
+    """None of what a subclass has of its own is run to read it."""
+
+    def _fail(self, *_: object) -> Any:
+        raise AssertionError("the application's own code ran")
+
+    __getitem__ = __iter__ = __len__ = __missing__ = items = keys = values = get = __repr__ = __str__ = _fail
+
+
+class OwnDict(Guarded, dict): ...  # type: ignore[type-arg]
+
+
+class OwnList(Guarded, list): ...  # type: ignore[type-arg]
+
+
+class OwnTuple(Guarded, tuple): ...  # type: ignore[type-arg]
+
+
+class Keys(str, enum.Enum):
+    PASSWORD = "password"
+
+
+class Login(NamedTuple):
+    user: str
+    password: str
+
+
+@dataclasses.dataclass
+class Account:
+    user: str
+    password: str
+
+
+class Headers(Mapping[str, str]):
+    def __getitem__(self, key: str) -> str:
+        return "hush"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["password"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def nested(levels: int) -> Any:
+    value: Any = {"password": "hush"}
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+SECRET = {"password": "hush"}
+HIDDEN = "{'password': '[redacted]'}"
+HELD = [1]
+HELD.append(HELD)  # type: ignore[arg-type]
+
+SECRETS: list[tuple[Any, Any]] = [
+    (SECRET, HIDDEN),
+    ({b"X-API-Key": b"hush"}, "{b'X-API-Key': '[redacted]'}"),
+    ({Keys.PASSWORD: "hush"}, HIDDEN),
+    ({("db", "password"): "hush", 5: 6}, "{('db', 'password'): '[redacted]', 5: 6}"),
+    (OwnDict(SECRET), HIDDEN),
+    (OrderedDict(SECRET), HIDDEN),
+    (defaultdict(list, SECRET), HIDDEN),
+    (UserDict(SECRET), HIDDEN),
+    (MappingProxyType(SECRET), HIDDEN),
+    (MappingProxyType(Headers()), "<Headers>"),
+    (ChainMap(SECRET, {"a": 1}), f"[{HIDDEN}, {{'a': 1}}]"),
+    (SECRET.items(), "dict_items([('password', '[redacted]')])"),
+    (SECRET.keys(), "dict_keys(['password'])"),
+    ({"a": SECRET}.values(), f"dict_values([{HIDDEN}])"),
+    (OwnList([SECRET]), f"[{HIDDEN}]"),
+    (OwnTuple([SECRET]), f"({HIDDEN},)"),
+    (deque([SECRET]), f"deque([{HIDDEN}])"),
+    ([(b"authorization", b"hush"), (b"a", b"b")], "[(b'authorization', '[redacted]'), (b'a', b'b')]"),
+    ({("password", "hush")}, "{('password', '[redacted]')}"),
+    (("password", "hush"), ["password", "[redacted]"]),
+    (Login("ann", "hush"), "Login(user='ann', password='[redacted]')"),
+    (Account("ann", "hush"), "[redacted]"),
+    ([Account("ann", "hush"), 1], "[[redacted], 1]"),
+    (ValueError({"password": "hush"}), "[redacted]"),
+    (ValueError("invalid token at 3"), "invalid token at 3"),
+    (Headers(), "<Headers>"),
+    ([Headers(), None], "[<Headers>, None]"),
+    (range(3), "range(0, 3)"),
+    (nested(18), "[" * 18 + HIDDEN + "]" * 18),
+    (nested(19), "[" * 19 + HIDDEN + "]" * 19),
+    (nested(30), "[" * 20 + "…" + "]" * 20),
+    (HELD, "[1, " * 19 + "[1, …]" + "]" * 19),
+]
+if hasattr(builtins, "frozendict"):
+    SECRETS.append((builtins.frozendict(SECRET), HIDDEN))
+
+# names that stay here by default
+NAMES = """
+password Passwd db.pwd X-API-Key x_api_key apikey API-KEY Cookie Set-Cookie private_key private-key PRIVATE_KEY
+credential aws_credentials session SessionId Authorization proxy-authorization access_token client_secret
+aws-access-key-id passphrase
+"""
+
+# expression over ``n``, what n is, attribute
+ITEMS: list[tuple[str, Any, Any]] = [
+    ("n['a']", {"a": 1}, 1),
+    ("n['a']", defaultdict(list, a=1), 1),
+    ("n['a']", OrderedDict(a=1), 1),
+    ("n['a']", MappingProxyType(defaultdict(list, a=1)), 1),
+    ("n['missing']", defaultdict(list), None),
+    ("n['missing'] or 5", defaultdict(list), None),
+    ("n['missing']", Counter(), None),
+    ("n['missing']", MappingProxyType(defaultdict(list)), None),
+    ("n[0]", [7], 7),
+    ("n[-1]['a'][1]", ({"a": b"xy"},), 121),
+    ("n[0]", "text", "t"),
+    ("n[0]", deque([3]), 3),
+    ("n[0]", Login("ann", "x"), "ann"),
+    ("n['a']", OwnDict(a=1), None),
+    ("n[0]", OwnList([1]), None),
+    ("n['password2']", Headers(), "[redacted]"),
+    ("n['a']", Headers(), None),
+    ("n['a']", MappingProxyType(Headers()), None),
+    ("n['a']", UserDict(a=1), None),
+    ("str(n)", SECRET, HIDDEN),
+    ("str(n)", [SECRET, 1], f"[{HIDDEN}, 1]"),
+    ("str(n) or 'x'", b"bytes", "b'bytes'"),
+    ("str(n)", 5, "5"),
+    ("str(n['a'])", {"a": Headers()}, "<Headers>"),
+]
+
 # expression, attribute for at_entry with photo, photos, n, type, kw
 EXPRESSIONS: dict[str, Any] = {
     "n": 5,
@@ -148,6 +282,53 @@ def test_no_more_of_a_large_value_is_written_out_than_is_kept() -> None:
 
     assert clean({"x": [Item() for _ in range(1000)]}, 12) == "{'x': [item…"
     assert len(written) < 12
+
+
+def _hides(name: str) -> bool:
+    return is_redacted(name, CapturePlan())
+
+
+@pytest.mark.parametrize(("value", "attribute"), SECRETS, ids=map(str, range(len(SECRETS))))
+def test_what_is_under_a_redacted_name_stays_here(value: Any, attribute: Any) -> None:
+    assert clean(value, 400, _hides) == attribute
+
+
+def test_metaclass_is_not_asked() -> None:
+    class Forbidding(type):
+        def __getattribute__(cls, *_: Any) -> Any:
+            raise AssertionError("the application's own code ran")
+
+        __hash__ = __instancecheck__ = __subclasscheck__ = __eq__ = __getattribute__  # type: ignore[assignment]
+
+    class Row(metaclass=Forbidding):
+        __class__ = property(lambda self: 1 / 0)  # type: ignore[assignment]
+
+        def __repr__(self) -> str:
+            return "row"
+
+    assert clean([Row(), {"a": Row()}], 99, _hides) == "[row, {'a': row}]"
+
+
+def test_default_names_cover_what_headers_and_settings_call_a_secret() -> None:
+    assert [name for name in NAMES.split() if not _hides(name)] == []
+    assert [name for name in ("user", "id", "key", "path", "authorized_by") if _hides(name)] == []
+
+
+def test_globs_of_the_user_hold_in_all_spellings() -> None:
+    bounds = CapturePlan(redact=("x-[a-c]_own", "My Key"))
+    found = [is_redacted(name, bounds) for name in ("X-A_Own", "x-b_own", "my key", "x_a_own", "x-d_own")]
+    assert found == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(("expression", "given", "attribute"), ITEMS, ids=map(str, range(len(ITEMS))))
+def test_subscript_changes_nothing_and_runs_nothing(expression: str, given: Any, attribute: Any) -> None:
+    before = dict(given) if type(given) in (dict, defaultdict, Counter) else None
+    captures = compile_captures({"a": expression}, CapturePlan(), PARAMETERS)
+    attributes: dict[str, Any] = {}
+    assert captures.at_entry is not None
+    captures.at_entry(attributes, *([given] if captures.entry else []))
+    assert attributes == ({} if attribute is None else {"a": attribute})
+    assert before is None or given == before
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)

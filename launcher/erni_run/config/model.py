@@ -141,8 +141,11 @@ class Capture(Section):
 
     max_length: value.Length = Field(default=256, description="Longer strings are cut, in characters.")
     redact: list[value.Text] = Field(
-        default=["*password*", "*secret*", "*token*", "*authorization*", "*api_key*"],
-        description="Globs on attribute and parameter names that never leave the process.",
+        default=[
+            *("*password*", "*passwd*", "*pwd*", "*passphrase*", "*secret*", "*token*", "*authorization*"),
+            *("*api_key*", "*apikey*", "*access_key*", "*private_key*", "*credential*", "*cookie*", "*session*"),
+        ],
+        description="Globs on names of attributes, parameters and keys: their values never leave the process.",
     )
     exceptions: value.Switch = Field(default=True, description="Message and stack trace become an event of the span.")
 

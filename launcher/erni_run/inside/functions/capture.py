@@ -1,7 +1,7 @@
 """Captures: expressions over parameters and results, compiled into functions that store attribute values.
 
 A parameter that is a string, number or boolean costs tens of nanoseconds. What runs code of the application's, a
-property or a ``__str__``, runs untraced; what it raises leaves the attribute out and is counted.
+property or a ``__str__``, runs untraced; what it raises leaves the attribute out and is counted. Subscripts run none.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 
 from erni_run.config.expression import CALLS, names_in
 from erni_run.inside.counts import failed_captures
-from erni_run.inside.functions.redact import bounded, is_redacted
+from erni_run.inside.functions.item import item
+from erni_run.inside.functions.redact import bounded, is_redacted, written
 from erni_run.inside.functions.source import Parameters
-from erni_run.inside.functions.value import INT64, REDACTED
+from erni_run.inside.functions.value import INT64
+from erni_run.inside.functions.written import REDACTED
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_to_be_raised, thread, under_way
 from erni_run.plan import CapturePlan
@@ -161,6 +163,8 @@ def _compile(
         f"{own}failed": partial(_failed, where),
         f"{own}BaseException": BaseException,
         **{own + name: vars(builtins)[name] for name in CALLS},
+        f"{own}text": partial(written, bounds=bounds),
+        f"{own}item": item,
     }
     exec(compile("\n".join(lines), "<erni_run capture>", "exec"), namespace)  # noqa: S102  # written here, out of checked expressions
     capture: Callable[..., None] = namespace[f"{own}capture"]
@@ -194,13 +198,25 @@ def _guarded(expression: str, store: str, own: str, attribute: str, most: int) -
     ]
 
 
+class _CallingOurs(ast.NodeTransformer):
+    """Functions are called under names of ours, for a parameter may be called ``type``; texts and items we make."""
+
+    def __init__(self, own: str) -> None:
+        self._own = own
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        name = getattr(node.func, "id", "")
+        return self._call("text" if name == "str" else name, *node.args)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Call:
+        return self._call("item", node.value, node.slice)
+
+    def _call(self, name: str, *values: ast.expr) -> ast.Call:
+        return ast.Call(ast.Name(self._own + name, ast.Load()), [self.visit(value) for value in values], [])
+
+
 def _calling_ours(expression: str, own: str) -> str:
-    """``expression`` with the functions that it calls under our names: a parameter may be called ``type``."""
-    tree = ast.parse(expression, mode="eval")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            node.func.id = own + node.func.id
-    return ast.unparse(tree)
+    return ast.unparse(_CallingOurs(own).visit(ast.parse(expression, mode="eval")))
 
 
 def _aside(bounds: CapturePlan, where: str, attributes: dict[str, Any], attribute: str, value: Any) -> None:

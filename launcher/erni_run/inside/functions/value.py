@@ -1,44 +1,36 @@
 """From any object to an OTLP attribute value: a string, boolean, 64-bit integer, float, or a list of one of them.
 
 The work is bounded by the length that a value may have, not by the size of the object; what has no better form is its
-``str()``.
+text.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
+from erni_run.inside.functions.written import REDACTED, Text, plain_text
 from erni_run.plan import Value
 
 INT64 = 1 << 63
-REDACTED = "[redacted]"
-_DEEPEST = 20
-
-
-def _ids(*kinds: type) -> frozenset[int]:
-    """To look up a class itself would run what its metaclass has for that."""
-    return frozenset(map(id, kinds))
-
-
-_LISTS = _ids(list, tuple)
-_TEXTS = _ids(str, bytes, bytearray)
-_COLLECTIONS = _ids(list, tuple, set, frozenset, deque)
-_MAPPINGS = _ids(dict, OrderedDict, defaultdict, Counter)
 
 
 def clean(value: Any, most: int, hides: Callable[[str], bool] = lambda _: False) -> Value:
     """``value`` as an attribute may carry it: strings of at most ``most`` characters, lists of at most ``most`` items.
-    What a dictionary has under a key that ``hides`` is redacted. Raises whatever ``value.__str__`` raises.
+    What it holds under a name that ``hides`` is redacted. Raises whatever ``value.__str__`` raises.
     """
-    if id(type(value)) in _LISTS:
-        items = _uniform(value[:most], most)
+    kind = type(value)
+    if kind is list or kind is tuple:
+        items = _uniform(_without_secret(value[:most], hides), most)
         if items is not None:
             return items
     simple = _primitive(value, most)
-    return cut(str(_Part(most, hides).of(value)), most) if simple is None else simple
+    return cut(Text(most, hides).of(value), most) if simple is None else simple
+
+
+def text(value: Any, most: int, hides: Callable[[str], bool]) -> str:
+    """``str(value)``, of which no more is made than ``most`` characters and one, and nothing that ``hides``."""
+    return str.__str__(value) if issubclass(type(value), str) else Text(most, hides).of(value)
 
 
 def cut(text: str, most: int) -> str:
@@ -51,47 +43,27 @@ def cut(text: str, most: int) -> str:
 
 
 def _primitive(value: Any, most: int) -> str | bool | int | float | None:
-    """The value of a string, boolean, integer or float, subclasses included; None for anything else."""
-    if isinstance(value, str):
+    """The value of a string, boolean, integer or float, subclasses included; None for anything else. Types are looked
+    at, never ``__class__``: a lazy proxy would load.
+    """
+    kind = type(value)
+    if issubclass(kind, str):
         return cut(str.__str__(value), most)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return int.__index__(value) if -INT64 <= value < INT64 else None
-    return float.__float__(value) if isinstance(value, float) else None
+    if kind is bool:
+        return bool(value)
+    if issubclass(kind, int):
+        number = int.__index__(value)
+        return number if -INT64 <= number < INT64 else None
+    return float.__float__(value) if issubclass(kind, float) else None
+
+
+def _without_secret(values: list[Any] | tuple[Any, ...], hides: Callable[[str], bool]) -> list[Any] | tuple[Any, ...]:
+    """``values``, of which the second of two is redacted if the first is a name that ``hides`` it."""
+    name = plain_text(values[0]) if len(values) == 2 else None
+    return [values[0], REDACTED] if name is not None and hides(name) else values
 
 
 def _uniform(values: list[Any] | tuple[Any, ...], most: int) -> list[Any] | None:
     """``values`` as a list if all are of one primitive type, else None."""
     items = [_primitive(value, most) for value in values]
     return items if len(set(map(type, items))) <= 1 and None not in items[:1] else None
-
-
-class _Part:
-    """What is written out of a value whose text may have ``room`` characters: of the containers of Python's own, no
-    more than that many items. Dictionaries of all kinds are written as ``dict`` is.
-    """
-
-    def __init__(self, room: int, hides: Callable[[str], bool]) -> None:
-        self._room = room
-        self._hides = hides
-
-    def of(self, value: Any, depth: int = 0) -> Any:
-        kind = type(value)
-        if id(kind) in _TEXTS:
-            return value[: max(self._room, 0)]
-        if depth == _DEEPEST:
-            return value
-        if id(kind) in _COLLECTIONS:
-            return kind([self.of(item, depth + 1) for item in self._some(value)])
-        if id(kind) in _MAPPINGS:
-            return {self.of(key, depth + 1): self._item(key, value, depth) for key, value in self._some(value.items())}
-        return value
-
-    def _some(self, items: Iterable[Any]) -> Iterator[Any]:
-        for item in islice(items, max(self._room, 0)):
-            self._room -= 1
-            yield item
-
-    def _item(self, key: Any, value: Any, depth: int) -> Any:
-        return REDACTED if isinstance(key, str) and self._hides(key) else self.of(value, depth + 1)
