@@ -106,17 +106,19 @@ async def old():
     holder.tasks.append(asyncio.gather(kit.work()))
     print(holder.gathered_before()._callbacks); kit.returned(); await holder.tasks[3]
 
-    started = threading.Event()
+    started, over = threading.Event(), threading.Event()
+    async def until_over():
+        while not over.is_set(): await asyncio.sleep(0.001)
     def run():
         other = asyncio.new_event_loop()
         other.set_debug(True)
         other.slow_callback_duration = 60
-        holder.thread_task = other.create_task(kit.work())
+        holder.thread_task = other.create_task(until_over())
         other.call_soon(started.set)
         other.run_until_complete(holder.thread_task)
         other.close()
     thread = threading.Thread(target=run); thread.start(); started.wait()
-    print(len(holder.task_of_a_thread()._callbacks)); kit.returned(); thread.join()
+    print(len(holder.task_of_a_thread()._callbacks)); kit.returned(); over.set(); thread.join()
 
     first, second = kit.work(1), kit.work(2)
     print(kit.argument(first) is first); kit.returned(); print(await first)

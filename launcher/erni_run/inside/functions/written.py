@@ -25,7 +25,7 @@ _NAMED = re.compile(r"""([\w-]+)(?:["']\s*[:=,]|\s*[:=])""")
 _WORD = re.compile(r"[\w-]+")
 
 bases = vars(type)["__mro__"].__get__
-"""The classes that a class is made of, itself first; what it defines itself; and its name. Its metaclass is not asked."""
+"""The classes that a class is made of, itself first; what it defines; and its name. Its metaclass is not asked."""
 attributes = vars(type)["__dict__"].__get__
 _name = vars(type)["__qualname__"].__get__
 
