@@ -15,6 +15,24 @@ from typing import Any, TypeVar
 Value = str | bool | int | float | list[str] | list[bool] | list[int] | list[float]
 """An OTLP attribute value as a configuration file can hold it."""
 
+CONTROL_FLOW = (
+    "celery.exceptions:TaskPredicate",
+    "dramatiq.errors:Retry",
+    "huey.exceptions:RetryTask",
+    "django.http.response:Http404",
+    "django.core.exceptions:PermissionDenied",
+    "rest_framework.exceptions:APIException",
+    "starlette.exceptions:HTTPException",
+    "werkzeug.exceptions:HTTPException",
+    "aiohttp.web_exceptions:HTTPException",
+    "grpc._cython.cygrpc:AbortError",
+    "click.exceptions:Exit",
+    "greenlet:GreenletExit",
+    "unittest.case:SkipTest",
+    "builtins:Skipped",
+)
+"""Exceptions by which code tells its framework what to do next, as ``module:Exception``, with their subclasses."""
+
 _T = TypeVar("_T")
 
 
@@ -175,7 +193,7 @@ class SpanPlan:
     mode: str = "call"
     current: bool = True
     cancelled: str = "ok"
-    ignore: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = CONTROL_FLOW
     line: int = 0
 
     @property

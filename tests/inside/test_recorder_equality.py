@@ -331,7 +331,8 @@ def json_of(span: ReadableSpan) -> str:
         lines = span.to_json(indent=1).splitlines()
     except TypeError as error:  # bytes, for instance
         return str(error)
-    return "\n".join(line for line in lines if '_time"' not in line and '"timestamp"' not in line)
+    left_out = '_time"', '"timestamp"', '"exception.stacktrace"'  # as in normal
+    return "\n".join(line for line in lines if not any(word in line for word in left_out))
 
 
 def official(span: ReadableSpan) -> bytes:
@@ -341,8 +342,14 @@ def official(span: ReadableSpan) -> bytes:
 
 
 def normal(encoded: bytes) -> bytes:
-    """``encoded`` without the times that no scenario has set."""
+    """``encoded`` without the times that no scenario has set, and with no more than the beginning of stack traces: ours
+    have no marks below a line.
+    """
     span = SpanMessage.FromString(encoded)
+    for event in span.events:
+        for attribute in event.attributes:
+            if attribute.key == "exception.stacktrace":
+                attribute.value.string_value = attribute.value.string_value[: len("Traceback (most recent")]
     for holder, field in [
         (span, "start_time_unix_nano"),
         (span, "end_time_unix_nano"),

@@ -85,6 +85,12 @@ MODULE = """
     def ignores():
         raise KeyError("usual")
 
+    def raises(error):
+        raise error
+
+    def aborts():
+        abort()
+
     async def waits():
         await asyncio.sleep(60)
 """
@@ -249,6 +255,58 @@ def test_ignored_exceptions_make_no_error_span(run, options: str, is_error: bool
     config = f'[[span]]\ntarget = "shop:ignores"\n{options}\n'
     (span,) = run(config, "try: shop.ignores()\nexcept KeyError: pass")
     assert (span.is_error, len(span.events)) == (is_error, int(is_error))
+
+
+CONTROL_FLOW = """
+import sys, types
+def library(name, **classes):
+    for name_, kind in classes.items():
+        kind.__module__, kind.__qualname__ = name, name_
+        if not hasattr(shop, name_): setattr(shop, name_, kind)
+class Status(Exception):
+    status_code = code = None
+    def __init__(self, status): self.status_code = self.code = self.exit_code = status
+predicate = type("TaskPredicate", (Exception,), {})
+library("celery.exceptions", TaskPredicate=predicate)
+library("starlette.exceptions", HTTPException=type("HTTPException", (Status,), {}))
+library("click.exceptions", Exit=type("Exit", (Status,), {}))
+library("trio", Cancelled=type("Cancelled", (BaseException,), {}))
+library("own", Retry=type("Retry", (predicate,), {}))
+grpc = types.ModuleType("grpc._server")
+exec("def abort(): raise Exception()", vars(grpc))
+shop.abort = grpc.abort
+def call(function, *arguments):
+    try: function(*arguments)
+    except BaseException: pass
+for error in (shop.Retry(), shop.HTTPException(404), shop.HTTPException(500), shop.Exit(0), shop.Exit(2),
+        shop.Cancelled(), StopIteration(), SystemExit(0), SystemExit(1), Exception(), KeyError("x")):
+    call(shop.raises, error)
+call(shop.aborts)
+"""
+
+
+@pytest.mark.parametrize("ignore", ["", 'ignore = ["builtins:KeyError"]'])
+def test_control_flow_leaves_its_type_and_no_error(run, ignore: str) -> None:  # type: ignore[no-untyped-def]
+    spans = run("".join(f'[[span]]\ntarget = "shop:{name}"\n{ignore}\n' for name in ("raises", "aborts")), CONTROL_FLOW)
+    found = [
+        (span.is_error, len(span.events), span.attributes.get("exception.type") or span.attributes.get("erni.outcome"))
+        for span in sorted(spans, key=lambda span: span.start)
+    ]
+    by_default, is_error = not ignore, (True, 1, None)
+    assert found == [
+        (False, 0, "own.Retry") if by_default else is_error,
+        (False, 0, "starlette.exceptions.HTTPException") if by_default else is_error,
+        is_error,
+        (False, 0, "click.exceptions.Exit") if by_default else is_error,
+        is_error,
+        (False, 0, "cancelled"),
+        (False, 0, "StopIteration"),
+        (False, 0, "SystemExit"),
+        is_error,
+        is_error,
+        is_error if by_default else (False, 0, "KeyError"),
+        (False, 0, "Exception") if by_default else is_error,
+    ]
 
 
 @pytest.mark.parametrize(("choice", "is_error"), [("ok", False), ("error", True)])

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from erni_run.config import value
 from erni_run.config.rules import Wrong
+from erni_run.plan import CONTROL_FLOW
 
 
 class Section(BaseModel):
@@ -177,7 +178,9 @@ class Span(Section):
     )
     current: value.Switch = Field(default=True, description="false leaves the items' path of a generator untouched.")
     cancelled: value.Outcome = Field(default="ok", description="What a cancelled coroutine counts as.")
-    ignore: list[value.Ignored] = Field(default=[], description="Exceptions that do not make an error span.")
+    ignore: list[value.Ignored] = Field(
+        default=list(CONTROL_FLOW), description="Exceptions that do not make an error span."
+    )
     enabled: value.Switch = Field(default=True, description="false: checked, and otherwise ignored.")
 
 

@@ -33,7 +33,7 @@ from erni_run.inside.functions.site import Wish, without_conflicts, wrong_captur
 from erni_run.inside.libraries import is_installed, is_native
 from erni_run.inside.libraries import obstacle as library_obstacle
 from erni_run.inside.notice import describe
-from erni_run.plan import CapturePlan, Plan, SpanPlan, decode
+from erni_run.plan import CONTROL_FLOW, CapturePlan, Plan, SpanPlan, decode
 
 _ASKS = re.compile(r"""^if\s+\(?__name__\s*==\s*["']__main__["']""", re.MULTILINE)
 
@@ -154,6 +154,8 @@ def _problem(hit: Found | Native, span: SpanPlan, known: dict[Any, list[Wish]]) 
 def _not_exceptions(span: SpanPlan) -> Iterator[str]:
     """What is wrong with the exceptions that ``span`` ignores."""
     for entry in span.ignore:
+        if entry in CONTROL_FLOW:  # of libraries that need not be there
+            continue
         module, _, qualname = entry.partition(":")
         try:
             found: Any = import_module(module)

@@ -68,6 +68,11 @@ class Recorder(TracerProvider):
         self._scopes: dict[InstrumentationScope, Tracer] = {}
         in_child(self._begin_in_child)
 
+    @property
+    def delivers(self) -> bool:
+        """Whether what is kept goes anywhere."""
+        return self._deliver is not None
+
     def _generate_trace_id(self) -> tuple[int, int]:
         """A trace id, and the flag that says whether it is random (W3C Trace Context level 2)."""
         generator = self.id_generator

@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
-from erni_run.inside.notice import describe
-from erni_run.inside.ourselves import is_to_be_raised
+from erni_run.inside.forks import process
+from erni_run.inside.message import message, type_name
 from erni_run.inside.recorder.attributes import put, put_all
 from erni_run.inside.recorder.current import Current
 from erni_run.inside.recorder.stacktrace import stack_trace
@@ -163,6 +163,15 @@ class Span(Current, SdkSpan):
         """Whether its status is ERROR."""
         return self.rare is not None and self.rare.status.status_code is StatusCode.ERROR
 
+    @property
+    def goes_out(self) -> bool:
+        """Whether anybody will see it, or may: what is costly to find out is worth it."""
+        recorder, local = self.template.tracer.recorder, self.trace
+        if recorder.processors:
+            return True
+        may_be_kept = bool(local.is_kept or local.verdict or local.held is not None)
+        return recorder.delivers and may_be_kept and local.generation == process.generation
+
     # recording
 
     def is_recording(self) -> bool:
@@ -245,11 +254,9 @@ class Span(Current, SdkSpan):
         """See ``opentelemetry.trace.Span.record_exception``; names are those of the semantic conventions."""
         if self._end_time is not None:
             return
-        kind = type(exception)
-        is_plain = kind.__module__ in ("builtins", None, "")
         recorded = {
-            "exception.type": kind.__qualname__ if is_plain else f"{kind.__module__}.{kind.__qualname__}",
-            "exception.message": _text(exception),
+            "exception.type": type_name(type(exception)),
+            "exception.message": message(exception),
             "exception.stacktrace": stack_trace(exception, self.span_id, self.parent_id),
             "exception.escaped": str(escaped),
         }
@@ -274,7 +281,7 @@ class Span(Current, SdkSpan):
             if self.records_exception:
                 self.record_exception(exc_val, escaped=True)
             if self.sets_status:
-                self.set_status(Status(StatusCode.ERROR, f"{type(exc_val).__name__}: {_text(exc_val)}"))
+                self.set_status(Status(StatusCode.ERROR, f"{type(exc_val).__name__}: {message(exc_val)}"))
         self.end()
 
     def _all_values(self) -> dict[str, Any]:
@@ -315,12 +322,3 @@ def _bounded_list(items: Sequence[Any], most: int | None, dropped: int) -> Any:
     bounded = BoundedList.from_seq(most, items)
     bounded.dropped = dropped
     return bounded
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException as problem:  # an exception whose __str__ raises is still to be recorded
-        if is_to_be_raised(problem):
-            raise
-        return describe(error)
