@@ -456,6 +456,36 @@ def test_method_that_classes_of_several_modules_inherit(workshop: Workshop, coll
     _check(workshop, collector, head, program, "Fetcher.run Analyzer.run")
 
 
+def test_class_that_cannot_be_looked_at_takes_no_other_along(workshop: Workshop, collector: Collector) -> None:
+    workshop.write(
+        "shop.py",
+        """
+        class Refusing(type):
+            def __getattribute__(cls, name): raise LookupError("asked for " + name)
+        class Asked(metaclass=Refusing):
+            def method(self): return 1
+        class Broken(staticmethod):
+            @property
+            def __func__(self): raise LookupError("asked")
+        broken = Broken(len)
+        asked = Asked()
+        class Plain:
+            def method(self): return 2
+        def work(): return 3
+        """,
+    )
+    workshop.write("tracing.toml", '[[span]]\ntarget = "shop:*"\n[[span]]\ntarget = "shop:*.method"\n')
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", **collector.environment()}
+    program = "import shop; print(shop.work(), shop.Plain().method(), shop.asked.method())"
+    done = workshop.run("erni-run", "python", "-c", program, environ=environ)
+    assert (done.stdout, done.returncode) == ("3 2 1\n", 0)
+    said = [line.partition(" cannot be looked at: LookupError: ") for line in done.stderr.splitlines()]
+    assert [(name, reason.endswith(": left out")) for name, _, reason in said] == [
+        (f"erni-run: shop:{name}", True) for name in ("Asked", "broken", "asked")
+    ]
+    assert sorted(span.name for span in collector.spans) == ["Asked.method", "Plain.method", "work"]
+
+
 def test_check_and_run_agree_on_two_entries_for_one_function(workshop: Workshop) -> None:
     workshop.write("kit.py", "def work(): pass\nalias = work\n")
     workshop.write("tracing.toml", '[[span]]\ntarget = "kit:work"\n[[span]]\ntarget = "kit:alias"\n')

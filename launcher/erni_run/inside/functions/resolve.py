@@ -11,7 +11,7 @@ import gc
 import inspect
 import types
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import (
     BuiltinFunctionType,
@@ -25,7 +25,10 @@ from types import (
 from typing import Any
 
 from erni_run.inside.functions import build, trampoline
+from erni_run.inside.functions.written import attributes, bases
 from erni_run.inside.imports import is_glob, matches
+from erni_run.inside.notice import describe, say_once
+from erni_run.inside.ourselves import is_to_be_raised
 
 _MOST_LAYERS = 50
 _LAZY = getattr(types, "LazyImportType", None)  # of CPython 3.15 (PEP 810)
@@ -89,7 +92,7 @@ def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found | Nativ
     found: dict[tuple[FunctionType, int], Found] = {}
     natives: dict[tuple[int, str], Native] = {}
     for candidate in _walk(module, outer.split("."), module, ()):
-        hit = _hit(candidate, module, "inner" if inner else layer)
+        hit = _guarded(candidate.qualname, module, _hit, candidate, module, "inner" if inner else layer)
         if isinstance(hit, Found):
             hit = _within(hit, qualname[len(outer) :], inner) if inner else hit
             found.setdefault((hit.function, id(hit.only)), hit)
@@ -104,7 +107,7 @@ def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found | Nativ
 def _hit(candidate: _Candidate, module: ModuleType, layer: str) -> Found | Native | None:
     value, qualname = candidate.value, candidate.qualname
     kind = type(value)
-    if kind.__module__.partition(".")[0] in _COMPILERS:
+    if str(_module(kind)).partition(".")[0] in _COMPILERS:
         return None
     function = _function(value, qualname, module, layer)
     is_def = candidate.is_named and candidate.inherited_by is None and not issubclass(kind, type)
@@ -146,8 +149,8 @@ def _is_native(value: Any, holder: Any) -> bool:
     """
     kind = type(value)
     names: dict[str, Any] = {}
-    for base in reversed(kind.__mro__):
-        names |= vars(base)
+    for base in reversed(bases(kind)):
+        names |= attributes(base)
     is_routine = kind is BuiltinFunctionType or ("__get__" in names and "__set__" not in names)
     is_called = "__call__" in names and type(names["__call__"]) is not FunctionType
     is_free = is_routine or issubclass(type(holder), ModuleType)
@@ -180,10 +183,10 @@ def _members(module: ModuleType, part: str, container: Any) -> Iterator[tuple[st
     """Name, value and whether it is inherited. A glob takes only what was written in ``module``; a name takes
     anything.
     """
-    own = vars(container)
+    own = attributes(container) if issubclass(type(container), type) else vars(container)
     if is_glob(part):
         for name, value in list(own.items()):
-            if matches(part, name) and _module_of(_plain(value)) == module.__name__:
+            if matches(part, name) and _guarded(name, module, _module_of, value) == module.__name__:
                 yield name, value, False
     elif part in own:
         yield part, own[part], False
@@ -193,11 +196,27 @@ def _members(module: ModuleType, part: str, container: Any) -> Iterator[tuple[st
             yield part, value, True
 
 
+def _guarded(name: str, module: ModuleType, work: Callable[..., Any], *arguments: Any) -> Any:
+    """``work(*arguments)``; None, and a word, where what stands at ``name`` cannot even be looked at."""
+    try:
+        return work(*arguments)
+    except BaseException as error:  # whatever the application's code raises
+        if is_to_be_raised(error):
+            raise
+        say_once(f"{module.__name__}:{name} cannot be looked at: {describe(error)}: left out")
+        return None
+
+
 def _module_of(value: Any) -> object:
-    """The name of the module in which ``value``, or else its class, was written."""
-    if type(value) is FunctionType or issubclass(type(value), type):
-        return value.__module__
-    return inspect.getattr_static(value, "__module__", None)
+    """The name of the module in which ``value``, without the descriptor around it, or else its class, was written. No
+    metaclass is asked.
+    """
+    plain = _plain(value)
+    if type(plain) is FunctionType:
+        return plain.__module__
+    if issubclass(type(plain), type):
+        return _module(plain)
+    return inspect.getattr_static(plain, "__module__", None)
 
 
 def _plain(value: Any) -> Any:
@@ -280,8 +299,8 @@ def _attributes(value: Any) -> Iterator[Any]:
     """What ``value`` holds in its instance dictionary and its slots. Only the interpreter's own descriptors are asked:
     a lazy proxy, such as a task of Celery, has a property ``__dict__`` that would load it.
     """
-    for kind in type(value).__mro__:
-        for name, member in vars(kind).items():
+    for kind in bases(type(value)):
+        for name, member in attributes(kind).items():
             if type(member) is GetSetDescriptorType and name == "__dict__":
                 yield from list(member.__get__(value).values())
             elif type(member) is MemberDescriptorType:
@@ -350,3 +369,4 @@ def _near(name: str, names: Iterable[str]) -> str:
 
 
 _MISSING = object()
+_module = vars(type)["__module__"].__get__
