@@ -105,7 +105,7 @@ class OwnList(Guarded, list): ...  # type: ignore[type-arg]
 class OwnTuple(Guarded, tuple): ...  # type: ignore[type-arg]
 
 
-class Keys(str, enum.Enum):
+class Keys(enum.StrEnum):
     PASSWORD = "password"
 
 

@@ -10,7 +10,6 @@ Nor does it suggest names, for which it would run ``__dir__``.
 
 from __future__ import annotations
 
-import builtins
 import textwrap
 import traceback
 from _thread import _local
@@ -89,16 +88,13 @@ def _said(error: BaseException) -> str:
 
 def _within(error: BaseException, depth: int) -> str:
     """The exceptions of a group (PEP 654), each indented."""
-    errors = _get("exceptions", error) if _GROUP is not None and issubclass(type(error), _GROUP) else ()
+    errors = _get("exceptions", error) if issubclass(type(error), BaseExceptionGroup) else ()
     if not errors or depth == _DEEPEST:
         return ""
     parts = [f"+---- {number} ----\n{_formatted(inner, depth + 1)}" for number, inner in enumerate(errors, 1)]
     return textwrap.indent("".join(parts[:_MOST_ERRORS]), "  | ", lambda _: True)
 
 
-_GROUP: Any = vars(builtins).get("BaseExceptionGroup")  # since CPython 3.11
-
-
 def _get(name: str, error: BaseException) -> Any:
     """The attribute as CPython has it: a class of the application's may guard its own."""
-    return vars(_GROUP if name == "exceptions" else BaseException)[name].__get__(error)
+    return vars(BaseExceptionGroup if name == "exceptions" else BaseException)[name].__get__(error)
