@@ -5,21 +5,14 @@ The application may have replaced sys.stderr, configured logging or closed eithe
 
 import os
 
+from erni_run.inside.descriptor import Descriptor
 from erni_run.inside.ourselves import is_to_be_raised
 from erni_run.printable import printable
 
 _said: "set[str]" = set()
 
 
-def _identity() -> "tuple[int, int] | None":
-    try:
-        status = os.fstat(2)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-_standard_error = _identity()
+_standard_error = Descriptor(2)
 
 
 def say(line: str) -> None:
@@ -27,7 +20,7 @@ def say(line: str) -> None:
 
     An application that has closed 2 may have opened a file of its own there; that is not ours to write into.
     """
-    if _standard_error is not None and _identity() == _standard_error:
+    if _standard_error.is_ours:
         write(f"erni-run: {printable(line)}")
 
 

@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from erni_run.inside.descriptor import Descriptor
 from erni_run.inside.forks import in_child
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,17 +26,14 @@ class Folder:
     """A folder by its descriptor. ``path`` is for people."""
 
     def __init__(self, descriptor: int, path: str) -> None:
-        self._descriptor = descriptor
-        self._identity = _identity(descriptor)
+        self._descriptor = Descriptor(descriptor)
         self.path = path
         _open.add(self)
 
     @property
     def descriptor(self) -> int:
         """Raises OSError if the application has closed it, whatever it has opened under that number since."""
-        if self._descriptor < 0 or _identity(self._descriptor) != self._identity:
-            raise OSError(errno.EBADF, "closed by somebody else", self.path)
-        return self._descriptor
+        return self._descriptor.number
 
     @classmethod
     def at(cls, path: str, *, create: bool) -> Folder:
@@ -125,9 +123,7 @@ class Folder:
     def close(self) -> None:
         """Give up the descriptor, and with it the lock. Once is enough."""
         _open.discard(self)
-        with contextlib.suppress(OSError):  # what the application has put in its place is the application's
-            descriptor, self._descriptor = self.descriptor, -1
-            os.close(descriptor)
+        self._descriptor.close()
 
 
 def is_mappable(path: str) -> bool:
@@ -149,11 +145,6 @@ def is_mappable(path: str) -> bool:
         if len(point) >= len(found) and (real == point or real.startswith(point.rstrip("/") + "/")):
             found, kind = point, rest.split(" ", 1)[0]
     return kind in _MAPPABLE
-
-
-def _identity(descriptor: int) -> tuple[int, int]:
-    status = os.fstat(descriptor)
-    return status.st_dev, status.st_ino
 
 
 def _unescaped(text: str) -> str:
