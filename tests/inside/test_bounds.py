@@ -31,7 +31,7 @@ class Away:
     def __init__(self) -> None:
         self.answer = Answer(reason="connection refused")
 
-    def send(self, request: bytes, timeout: float, *, gzipped: bool = False) -> Answer:
+    def send(self, request: bytes, timeout: float) -> Answer:
         return self.answer
 
 

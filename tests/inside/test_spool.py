@@ -53,7 +53,7 @@ class Backend:
         self.arrived: Counter[bytes] = Counter()
         self.mode = "healthy"
 
-    def send(self, request: bytes, timeout: float, *, gzipped: bool = False) -> Answer:
+    def send(self, request: bytes, timeout: float) -> Answer:
         spans = [Span.FromString(bytes(record.span)) for record in split(request)]
         if self.mode == "away":
             return Answer(reason="connection refused")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import gzip
 import ipaddress
 import socket
@@ -80,7 +79,7 @@ def test_http_status_says_what_to_do(status: int, headers: dict[str, str], expec
     if isinstance(expected, Answer):
         assert answer == expected
     elif expected is None:
-        assert (answer.too_large, answer.refused) == (status == 413, status != 413)
+        assert (answer.too_large, answer.refused) == (status == 413, True)
     else:
         assert answer == Answer(misconfigured=True, reason=answer.reason)
         assert answer.reason.startswith(expected.format(root=server.url.removesuffix("/v1/traces")))
@@ -170,10 +169,8 @@ def test_success_tells_how_many_were_rejected(protocol: str, body: bytes, expect
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
-@pytest.mark.parametrize("gzipped", [True, False])
-def test_request_arrives_as_it_was_given(compression: str, gzipped: bool) -> None:
+def test_request_arrives_as_it_was_given(compression: str) -> None:
     sent: list[bytes] = []
-    given = gzip.compress(REQUEST) if gzipped else REQUEST
 
     def take(_: str, request: bytes, __: Any) -> bytes:
         sent.append(request)
@@ -182,21 +179,13 @@ def test_request_arrives_as_it_was_given(compression: str, gzipped: bool) -> Non
     with Server().running() as server, grpc_server(take) as endpoint:
         for url, protocol in ((server.url, "http/protobuf"), (endpoint, "grpc")):
             plan = ExportPlan(endpoint=url, protocol=protocol, compression=compression, headers={"x-key": "1"})
-            assert open_transport(plan).send(given, LONG, gzipped=gzipped) == Answer(delivered=True)
+            assert open_transport(plan).send(REQUEST, LONG) == Answer(delivered=True)
     ((_, headers, body),) = server.requests
     assert headers["content-type"] == "application/x-protobuf"
     assert headers["x-key"] == "1"
-    assert ("content-encoding" in headers) == (gzipped or compression == "gzip")
+    assert ("content-encoding" in headers) == (compression == "gzip")
     assert (gzip.decompress(body) if "content-encoding" in headers else body) == REQUEST
-    assert body == given or not gzipped  # what is compressed already is not touched
     assert sent == [REQUEST]
-
-
-def test_damaged_file_is_refused_over_grpc() -> None:
-    with grpc_server(lambda *_: b"") as endpoint:
-        for damaged in (b"no gzip", gzip.compress(REQUEST)[:-9]):
-            plan = ExportPlan(endpoint=endpoint)
-            assert open_transport(plan).send(damaged, LONG, gzipped=True) == Answer(refused=True, reason="damaged")
 
 
 @pytest.mark.parametrize(
@@ -456,7 +445,7 @@ def test_collector_that_is_back_is_found_at_the_next_try_over_grpc() -> None:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
     transport = open_transport(ExportPlan(endpoint=f"http://127.0.0.1:{port}"))
-    assert all("UNAVAILABLE" in transport.send(REQUEST, LONG).reason for _ in range(10))
+    assert all("ConnectionRefusedError" in transport.send(REQUEST, LONG).reason for _ in range(10))
     with grpc_server(lambda *_: b"", address=f"127.0.0.1:{port}"):
         assert transport.send(REQUEST, LONG) == Answer(delivered=True)
 
@@ -500,16 +489,6 @@ def test_header_that_cannot_be_sent_is_said_without_its_value(protocol: str, hea
     assert answer.misconfigured
     assert "check export.headers" in answer.reason
     assert "hush" not in answer.reason
-
-
-def test_instrumentation_of_grpc_does_not_see_us(monkeypatch: pytest.MonkeyPatch) -> None:
-    @functools.wraps(grpc.insecure_channel)
-    def instrumented(*_: Any) -> grpc.Channel:
-        raise AssertionError
-
-    monkeypatch.setattr(grpc, "insecure_channel", instrumented)
-    with grpc_server(lambda *_: b"") as endpoint:
-        assert send(endpoint, "grpc").delivered
 
 
 @pytest.mark.parametrize("error", [TimeoutError, OSError, ValueError])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erni_run.inside import forks
+from erni_run.inside.delivery.protobuf import integer, last
 
 LONGEST_RETRY_AFTER = 300.0
-_NOTHING_REJECTED = (b"", b"\n\0")  # no partial success, or an empty one
+_PARTIAL_SUCCESS = 1  # of Export…ServiceResponse
+_REJECTED, _MESSAGE = 1, 2  # of Export…PartialSuccess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,9 +16,9 @@ class Answer:
     """What became of a request.
 
     ``delivered``: the collector has it, save ``rejected`` spans (or records, or data points). ``refused``: it never
-    will, another try is useless. ``too_large``: it may take less at a time. None of these: keep what was sent, and try
-    again after ``retry_after`` seconds at least; ``misconfigured`` if that is in vain until somebody has changed what
-    ``reason`` names. ``reason`` is for people, and holds no header's value.
+    will, another try is useless. ``too_large``: it may take less at a time, whether it refuses all of it or not.
+    Otherwise keep what was sent, and try again after ``retry_after`` seconds at least; ``misconfigured`` if that is in
+    vain until somebody has changed what ``reason`` names. ``reason`` is for people, and holds no header's value.
     """
 
     delivered: bool = False
@@ -30,16 +31,18 @@ class Answer:
 
 
 def success(body: bytes) -> Answer:
-    """The answer for a success, whose ``body`` may name what was rejected all the same (OTLP, "Partial Success")."""
-    if body in _NOTHING_REJECTED:
+    """The answer for a success, whose ``body`` may name what was rejected all the same (OTLP, "Partial Success").
+
+    The responses to traces, metrics and logs are the same on the wire. A success whose body is none of them is a
+    success: some gateways answer text.
+    """
+    try:
+        partial = last(body, _PARTIAL_SUCCESS)
+        rejected = integer(last(partial, _REJECTED))
+        message = bytes(last(partial, _MESSAGE)).decode("utf-8", "replace")
+    except ValueError:
         return Answer(delivered=True)
-    with forks.late_import():  # late: most collectors reject nothing, and protobuf is large
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-    try:  # the responses to metrics and logs are the same on the wire
-        partial = ExportTraceServiceResponse.FromString(body).partial_success
-    except Exception:  # a success whose body is no protobuf is a success: some gateways answer text
-        return Answer(delivered=True)
-    return Answer(delivered=True, rejected=max(partial.rejected_spans, 0), reason=partial.error_message)
+    return Answer(delivered=True, rejected=max(rejected, 0), reason=message)
 
 
 def bounded(retry_after: float) -> float:

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import os
-import ssl
 from typing import TYPE_CHECKING
 
 from erni_run.inside.notice import describe
 from erni_run.plan import ExportPlan
 
 if TYPE_CHECKING:
-    import grpc
+    import ssl
 
 
 class Unusable(Exception):
-    """A file cannot be read, or holds no certificate or key; the text names the option."""
+    """There is no secure connection before somebody has changed the option that the text names."""
 
 
-def stamp(plan: ExportPlan) -> tuple[int, ...]:
-    """Another value when one of the files has changed. Raises Unusable if one cannot be found."""
-    return tuple(_modified(option, path) for option, path in _named(plan).items() if path)
+class Contexts:
+    """TLS as ``plan`` says. ``protocol`` is the only one that we speak, for servers that choose (RFC 7301, ALPN)."""
+
+    def __init__(self, plan: ExportPlan, protocol: str) -> None:
+        self._plan = plan
+        self._protocol = protocol
+        self._stamp: tuple[int, ...] | None = None
+        self._latest: ssl.SSLContext | None = None
+
+    def latest(self) -> ssl.SSLContext:
+        """Made anew only if a file has changed: the system's authorities alone take 10 ms to read. Raises Unusable."""
+        stamp = tuple(_modified(option, path) for option, path in _named(self._plan).items() if path)
+        if self._latest is None or stamp != self._stamp:
+            self._latest = _context(self._plan)
+            if self._protocol:
+                self._latest.set_alpn_protocols([self._protocol])
+            self._stamp = stamp
+        return self._latest
 
 
-def context(plan: ExportPlan) -> ssl.SSLContext:
-    """TLS as ``plan`` says, with the system's authorities if it names none. Raises Unusable."""
+def _context(plan: ExportPlan) -> ssl.SSLContext:
+    """With the system's authorities if ``plan`` names none."""
+    import ssl  # late: most collectors are spoken to without, and it loads OpenSSL, 5 MB
+
     try:
         made = ssl.create_default_context(cafile=plan.certificate or None)
     except OSError as error:
@@ -34,16 +50,6 @@ def context(plan: ExportPlan) -> ssl.SSLContext:
         except (OSError, ValueError) as error:
             raise Unusable(f"export.client_certificate, export.client_key: {describe(error)}") from error
     return made
-
-
-def credentials(plan: ExportPlan) -> grpc.ChannelCredentials:
-    """The same for gRPC, which brings authorities of its own. Raises Unusable."""
-    import grpc
-
-    stamp(plan)  # gRPC itself does not say which file it dislikes
-    context(plan)
-    key = plan.client_key or plan.client_certificate
-    return grpc.ssl_channel_credentials(_bytes(plan.certificate), _bytes(key), _bytes(plan.client_certificate))
 
 
 def _named(plan: ExportPlan) -> dict[str, str]:
@@ -64,10 +70,3 @@ def _modified(option: str, path: str) -> int:
 def _no_password() -> str:
     """OpenSSL would ask on the terminal."""
     raise ValueError("the key is protected by a password")
-
-
-def _bytes(path: str) -> bytes | None:
-    if not path:
-        return None
-    with open(path, "rb") as file:
-        return file.read()

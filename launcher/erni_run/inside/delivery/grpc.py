@@ -1,132 +1,158 @@
-"""OTLP/gRPC: unary calls with serialized requests as they are (OTLP specification, "OTLP/gRPC").
+"""OTLP/gRPC: unary calls with serialized requests as they are (OTLP specification, "OTLP/gRPC"; gRPC over HTTP/2).
 
-A channel that has failed is not used again: it would wait for longer and longer before it connects, whereas the sender
-decides when it is time for another try.
+A connection whose call has failed is not used again: another one may lead to a collector that is better off.
 """
 
 from __future__ import annotations
 
-import gzip
+import base64
+import binascii
 import re
 import zlib
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
 
-import grpc
-
-from erni_run.inside.delivery import certificates
-from erni_run.inside.delivery.answer import Answer, bounded, success
+from erni_run.inside import ourselves
+from erni_run.inside.delivery.address import Address
+from erni_run.inside.delivery.answer import Answer, success
+from erni_run.inside.delivery.connection import Connection, failure
+from erni_run.inside.delivery.grpc_status import Status
+from erni_run.inside.delivery.http2 import Broken, NotHttp2, NotProcessed, Response, Session
 from erni_run.plan import ExportPlan
 from erni_run.version import __version__
 
-_OPTIONS = (
-    ("grpc.primary_user_agent", f"erni-run/{__version__}"),
-    ("grpc.enable_http_proxy", 0),
-    ("grpc.use_local_subchannel_pool", 1),  # the application's channels to the same collector are its own
-    ("grpc.max_receive_message_length", 64 * 1024),
-)
-_REFUSED, _TOO_LARGE = "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED"
-_ADVICE = {
-    "UNAUTHENTICATED": "check export.headers",
-    "PERMISSION_DENIED": "check export.headers",
-    "UNIMPLEMENTED": "check export.endpoint",
-}
-_STATUS_DETAILS, _RETRY_INFO = "grpc-status-details-bin", "google.rpc.retryinfo-bin"
+_LARGEST_MESSAGE = 65_536  # bytes of an answer that we read
+_GZIP = 31  # zlib's wbits for it
+_LONGEST_TIMEOUT = 99_999_999  # the digits that grpc-timeout may have
 _NAME = re.compile("[0-9a-z_.-]+")
-_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_OTHER = 'the answer is not gRPC; port 4318 is usually for protocol = "http/protobuf", 4317 for gRPC'
 
 
 class Grpc:
     """Calls ``method`` of the collector."""
 
     def __init__(self, plan: ExportPlan, method: str) -> None:
-        self._plan = plan
-        self._method = method
-        self._metadata = tuple(plan.headers.items())
-        self._channel: grpc.Channel | None = None
-        self._call: Any = None
+        address = Address(plan.endpoint)
+        self._connection = Connection(address, plan, "h2")
+        self._session: Session | None = None
+        self._is_compressed = plan.compression == "gzip"
+        given = dict(plan.headers)
+        self._head = (
+            (":method", "POST"),
+            (":scheme", "https" if address.is_secure else "http"),
+            (":path", method),
+            (":authority", given.pop("host", address.authority)),
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("user-agent", given.pop("user-agent", f"erni-run/{__version__}")),
+            ("grpc-accept-encoding", "identity,gzip"),
+            *([("grpc-encoding", "gzip")] if self._is_compressed else []),
+        )
+        self._wrong = next((name for name, value in given.items() if _metadatum(name, value) is None), "")
+        self._metadata = tuple(_metadata(given))
 
-    def send(self, request: bytes, timeout: float, *, gzipped: bool = False) -> Answer:
+    def send(self, request: bytes, timeout: float) -> Answer:
         """See ``Transport.send``."""
-        if not all(map(_is_allowed, self._metadata)):
-            return Answer(misconfigured=True, reason="check export.headers: gRPC does not allow one of them")
+        if self._wrong:
+            return Answer(misconfigured=True, reason=_advice(self._wrong))
+        self._connection.must_end(timeout)
         try:
-            if gzipped:
-                request = gzip.decompress(request)
-            if self._channel is None:
-                self._open()
-            return success(self._call(request, timeout=timeout, metadata=self._metadata))
-        except certificates.Unusable as error:
-            return Answer(misconfigured=True, reason=str(error))
-        except (gzip.BadGzipFile, zlib.error, EOFError):
-            return Answer(refused=True, reason="damaged")
-        except grpc.RpcError as error:
-            answer = _read(error)
-            if not (answer.refused or answer.too_large):
-                self._close()
-            return answer
+            status, message = self._exchange(_framed(request, is_compressed=self._is_compressed))
+        except BaseException as error:
+            self._close()
+            if not isinstance(error, Exception) or ourselves.is_to_be_raised(error):
+                raise
+            return _failure(error)
+        answer = success(message) if status.is_ok else status.answer()
+        if not (answer.delivered or answer.refused or answer.too_large):
+            self._close()
+        return answer
 
-    def _open(self) -> None:
-        url = urlsplit(self._plan.endpoint)
-        tls = url.scheme == "https"
-        target = url.netloc if url.port else f"{url.netloc}:{443 if tls else 80}"
-        compression = grpc.Compression.Gzip if self._plan.compression == "gzip" else grpc.Compression.NoCompression
-        if tls:
-            secure_channel = _own(grpc.secure_channel)
-            self._channel = secure_channel(target, certificates.credentials(self._plan), _OPTIONS, compression)
-        else:
-            self._channel = _own(grpc.insecure_channel)(target, _OPTIONS, compression)
-        self._call = self._channel.unary_unary(self._method)
+    def _exchange(self, message: bytes) -> tuple[Status, bytes]:
+        """A server may end a connection that is idle just when we use it, or before it has looked at a call: that is no
+        failure, but the second time it is.
+        """
+        was_open = self._connection.is_open
+        try:
+            return self._call(message)
+        except (ConnectionError, NotProcessed) as error:
+            is_stale = was_open and self._session is not None and self._session.is_unanswered
+            if not (is_stale or isinstance(error, NotProcessed)):
+                raise
+            self._close()
+            return self._call(message)
+
+    def _call(self, message: bytes) -> tuple[Status, bytes]:
+        if self._session is None or self._session.is_ending:
+            self._close()
+            self._connection.open()
+            self._session = Session(self._connection)
+        milliseconds = min(max(1, int(self._connection.left * 1000)), _LONGEST_TIMEOUT)
+        timeout = ("grpc-timeout", f"{milliseconds}m")
+        response = self._session.request((*self._head, timeout, *self._metadata), message)
+        return Status.of(response), _message(response)
 
     def _close(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-        self._channel = self._call = None
+        self._session = None
+        self._connection.close()
 
 
-def _is_allowed(header: tuple[str, str]) -> bool:
-    """Whether gRPC sends ``header``; it would complain on standard error itself ("gRPC over HTTP2")."""
-    name, value = header
-    return _NAME.fullmatch(name) is not None and value.isascii() and value.isprintable()
+def _metadata(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in headers.items():
+        sent = _metadatum(name, value)
+        if sent is not None:
+            yield name, sent
 
 
-def _own(function: Any) -> Any:
-    """The function itself: an instrumentation of gRPC wraps the one in its module."""
-    return getattr(function, "__wrapped__", function)
+def _metadatum(name: str, value: str) -> str | None:
+    """What is sent for a configured header; None if gRPC allows none of that name or value.
 
-
-def _read(error: Any) -> Answer:
-    code = error.code().name
-    reason = " ".join(f"{code} {error.details() or ''}".split())
-    if code in _ADVICE:
-        return Answer(misconfigured=True, reason=f"{reason}: {_ADVICE[code]}")
-    if _UNTRUSTED in reason:
-        return Answer(
-            misconfigured=True, reason=f"{reason}: set export.certificate to the authority that has signed it"
-        )
-    wait = _wait(error.trailing_metadata() or ())
-    return Answer(
-        refused=code == _REFUSED,
-        too_large=code == _TOO_LARGE and wait is None,
-        retry_after=wait or 0.0,
-        reason=reason,
-    )
-
-
-def _wait(trailers: Any) -> float | None:
-    """Seconds of the RetryInfo in the status's details, or in a trailer of its own; None without."""
-    found = {key: value for key, value in trailers if key in {_STATUS_DETAILS, _RETRY_INFO}}
-    if not found:
+    Binary metadata is written in base64, as it is sent, for text holds no bytes (gRPC over HTTP/2, "Custom-Metadata").
+    """
+    if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
         return None
-    from google.rpc.error_details_pb2 import RetryInfo
-    from google.rpc.status_pb2 import Status
-
-    info = RetryInfo()
+    if not name.endswith("-bin"):
+        return value
+    bare = value.rstrip("=")
     try:
-        if _RETRY_INFO in found:
-            info.ParseFromString(found[_RETRY_INFO])
-        elif not any(detail.Unpack(info) for detail in Status.FromString(found[_STATUS_DETAILS]).details):
-            return None
-    except Exception:  # whatever a collector has put there
+        base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except binascii.Error:
         return None
-    return bounded(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
+    return bare
+
+
+def _advice(name: str) -> str:
+    """Never with the value, which may be a secret."""
+    if _NAME.fullmatch(name) and name.endswith("-bin"):
+        return f"check export.headers: {name} is for bytes, which are written in base64"
+    return "check export.headers: gRPC does not allow one of them"
+
+
+def _framed(request: bytes, *, is_compressed: bool) -> bytes:
+    """A message with its prefix: whether it is compressed, and its length."""
+    if is_compressed:
+        compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+        request = compressor.compress(request) + compressor.flush()
+    return bytes((is_compressed,)) + len(request).to_bytes(4, "big") + request
+
+
+def _message(response: Response) -> bytes:
+    """The one message of an answer, or nothing if there is none that we can read: the status is what counts."""
+    content = bytes(response.body[5 : 5 + int.from_bytes(response.body[1:5], "big")])
+    if not response.body or not response.body[0]:
+        return content
+    if (response.headers or {}).get("grpc-encoding") != "gzip":
+        return b""
+    try:
+        return zlib.decompressobj(_GZIP).decompress(content, _LARGEST_MESSAGE)
+    except zlib.error:
+        return b""
+
+
+def _failure(error: Exception) -> Answer:
+    if isinstance(error, NotHttp2):
+        return Answer(reason=_OTHER)
+    if isinstance(error, Broken):
+        return Answer(reason=f"the collector breaks HTTP/2: {error}")
+    if isinstance(error, NotProcessed):
+        return Answer(reason=f"UNAVAILABLE {error}")
+    return failure(error)

@@ -6,14 +6,16 @@ its spans, with lengths in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from erni_run.inside.delivery.protobuf import field, fields, read_varint, tag
 
 _RESOURCE_SPANS = _RESOURCE = _SCOPE = 1
 _SCOPE_SPANS = _SPANS = 2
 _SCHEMA_URL = 3
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5  # wire types
+_LENGTH = 2  # wire type
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,8 +47,8 @@ class Batch(NamedTuple):
 def head(resource: bytes, resource_schema: str, scope: bytes, scope_schema: str) -> Head:
     """The head of spans of that ``Resource`` and ``InstrumentationScope``, each encoded, with their schema URLs."""
     return Head(
-        _field(_RESOURCE, resource) + _url(resource_schema),
-        _field(_SCOPE, scope) + _url(scope_schema),
+        field(_RESOURCE, resource) + _url(resource_schema),
+        field(_SCOPE, scope) + _url(scope_schema),
     )
 
 
@@ -54,22 +56,22 @@ def join(records: Iterable[Record]) -> bytes:
     """The request with all of ``records``, grouped by resource and scope."""
     spans: dict[Head, list[bytes | memoryview]] = {}
     for record_head, span in records:
-        fields = spans.get(record_head)
-        if fields is None:
-            fields = spans[record_head] = []
-        fields.append(_tag(_SPANS, len(span)))
-        fields.append(span)
+        parts = spans.get(record_head)
+        if parts is None:
+            parts = spans[record_head] = []
+        parts.append(tag(_SPANS, len(span)))
+        parts.append(span)
     resources: dict[bytes, list[bytes]] = {}
-    for record_head, fields in spans.items():
-        scope_spans = _field(_SCOPE_SPANS, b"".join((record_head.scope, *fields)))
+    for record_head, parts in spans.items():
+        scope_spans = field(_SCOPE_SPANS, b"".join((record_head.scope, *parts)))
         resources.setdefault(record_head.resource, []).append(scope_spans)
-    return b"".join(_field(_RESOURCE_SPANS, b"".join((resource, *scopes))) for resource, scopes in resources.items())
+    return b"".join(field(_RESOURCE_SPANS, b"".join((resource, *scopes))) for resource, scopes in resources.items())
 
 
 def split(request: bytes) -> list[Record]:
     """The records of ``request``. Raises ValueError if it is none."""
     records: list[Record] = []
-    for number, _, resource_spans in _fields(memoryview(request)):
+    for number, _, resource_spans in fields(memoryview(request)):
         if number != _RESOURCE_SPANS:
             continue
         resource, scopes = _apart(resource_spans, _SCOPE_SPANS)
@@ -83,8 +85,8 @@ def split(request: bytes) -> list[Record]:
 def spans_of(request: bytes) -> list[bytes]:
     """The encoded spans of ``request``, which must be one of ours; five times as fast as ``split``."""
     spans: list[bytes] = []
-    for _, _, resource_spans in _fields(memoryview(request)):
-        for number, _, scope_spans in _fields(resource_spans):
+    for _, _, resource_spans in fields(memoryview(request)):
+        for number, _, scope_spans in fields(resource_spans):
             if number == _SCOPE_SPANS:
                 _take_spans(bytes(scope_spans), spans)
     return spans
@@ -98,7 +100,7 @@ def _take_spans(scope_spans: bytes, spans: list[bytes]) -> None:
         if length >= 0x80:
             low, length, begin = length & 0x7F, scope_spans[begin], begin + 1
             if length >= 0x80:
-                length, begin = _varint(memoryview(scope_spans), begin - 1)
+                length, begin = read_varint(memoryview(scope_spans), begin - 1)
             length = length << 7 | low
         if scope_spans[position] == _SPANS << 3 | _LENGTH:
             spans.append(scope_spans[begin : begin + length])
@@ -118,7 +120,7 @@ def halves(batch: Batch) -> tuple[Batch, Batch]:
 def _apart(message: memoryview, number: int) -> tuple[bytes, list[memoryview]]:
     """The fields of ``message`` without those that are ``number``, and the contents of these."""
     rest, found = [], []
-    for field_number, whole, content in _fields(message):
+    for field_number, whole, content in fields(message):
         if field_number == number:
             found.append(content)
         else:
@@ -126,55 +128,5 @@ def _apart(message: memoryview, number: int) -> tuple[bytes, list[memoryview]]:
     return b"".join(rest), found
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
-    """Each field of ``message``: its number, all of its bytes, and its content."""
-    position, end = 0, len(message)
-    while position < end:
-        start = position
-        key, position = _varint(message, position)
-        wire = key & 7
-        begin = position
-        if wire == _LENGTH:
-            length, begin = _varint(message, position)
-            position = begin + length
-        elif wire == _VARINT:
-            _, position = _varint(message, position)
-        elif wire in (_FIXED64, _FIXED32):
-            position += 8 if wire == _FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire} at {start}")
-        if position > end:
-            raise ValueError(f"a field at {start} is cut off")
-        yield key >> 3, message[start:position], message[begin:position]
-
-
-def _varint(message: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while position < len(message) and shift < 64:
-        byte = message[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    raise ValueError(f"a number at {position} has no end")
-
-
 def _url(schema: str) -> bytes:
-    return _field(_SCHEMA_URL, schema.encode("utf-8", "replace")) if schema else b""
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _tag(number, len(content)) + content
-
-
-def _tag(number: int, length: int) -> bytes:
-    """The tag of a field of that ``number`` (below 16) with ``length`` bytes, as bytes."""
-    if length < 0x80:
-        return bytes((number << 3 | _LENGTH, length))
-    encoded = bytearray((number << 3 | _LENGTH,))
-    while length >= 0x80:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return bytes(encoded)
+    return field(_SCHEMA_URL, schema.encode("utf-8", "replace")) if schema else b""

@@ -55,7 +55,8 @@ class Sender:
         """Send ``batch``, each request within ``timeout()`` seconds.
 
         A request that is refused is halved until what is wrong with it is found; one that is too large until it is
-        not. A collector that refuses everything is not asked span by span.
+        not. A collector that refuses everything is not asked span by span. A single span that is too large waits,
+        unless it is refused: another time the collector may have room for it.
         """
         outcome = Outcome()
         parts = [batch]
@@ -66,14 +67,14 @@ class Sender:
             requests += 1
             if answer.delivered:
                 self._delivered(part, answer, outcome)
-            elif not (answer.refused or answer.too_large):
+            elif part.spans > 1 and requests < _MOST_REQUESTS and self._is_to_be_halved(answer):
+                _halve(part, parts, outcome)
+            elif answer.refused:
+                self._rejected(part, answer, outcome)
+            else:
                 self._failed(answer)
                 outcome.rest = [part, *parts]
                 break
-            elif part.spans > 1 and requests < _MOST_REQUESTS and (answer.too_large or self._is_worth_halving):
-                _halve(part, parts, outcome)
-            else:
-                self._rejected(part, answer, outcome)
         self.sent.add(outcome.tally)
         if requests > 1 and not outcome.rest:
             self._is_worth_halving = outcome.tally.delivered > 0
@@ -87,6 +88,9 @@ class Sender:
             return self._transport.send(request, timeout)
         except Exception as error:  # e.g. a certificate file that does not exist
             return Answer(reason=describe(error))
+
+    def _is_to_be_halved(self, answer: Answer) -> bool:
+        return answer.too_large or (answer.refused and self._is_worth_halving)
 
     def _delivered(self, part: Batch, answer: Answer, outcome: Outcome) -> None:
         rejected = min(answer.rejected, part.spans)

@@ -40,8 +40,8 @@ LOGS = Signal("logs", "opentelemetry.proto.collector.logs.v1.LogsService")
 class Transport(Protocol):
     """Sends serialized export requests of one signal, one after the other."""
 
-    def send(self, request: bytes, timeout: float, *, gzipped: bool = False) -> Answer:
-        """Send ``request`` within ``timeout`` seconds, all in all. ``gzipped``: it is compressed already.
+    def send(self, request: bytes, timeout: float) -> Answer:
+        """Send ``request`` within ``timeout`` seconds, all in all.
 
         Never raises for what the network, the collector or the configuration does.
         """
@@ -53,7 +53,7 @@ def open_transport(plan: ExportPlan, signal: Signal = TRACES) -> Transport:
 
     Raises ValueError if the plan's endpoint does not tell where ``signal`` goes.
     """
-    with forks.late_import():  # late: an application needs one of them, and gRPC is the largest import of all
+    with forks.late_import():  # late: an application needs one of them
         if plan.protocol == "grpc":
             from erni_run.inside.delivery.grpc import Grpc
 
