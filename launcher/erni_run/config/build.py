@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from erni_run.config import endpoint, units
+from erni_run.config import endpoint, headers, units
 from erni_run.config.content import is_watchable
 from erni_run.config.environment import Remark, Setting
 from erni_run.config.libraries import LIBRARIES
@@ -148,11 +148,10 @@ def _environment(document: Document, around: Surroundings) -> str:
 def _export(document: Document, around: Surroundings) -> ExportPlan:
     given = document.export
     protocol = around.pick("export.protocol", given.protocol)
-    headers = around.pick("export.headers", given.headers)
     return ExportPlan(
         endpoint=_endpoint(document, around, protocol),
         protocol=protocol,
-        headers={name.lower(): value for name, value in headers.items()},
+        headers=headers.sent(around.pick("export.headers", given.headers)),
         compression=around.pick("export.compression", given.compression),
         timeout=around.pick("export.timeout", units.seconds(given.timeout)),
         certificate=around.pick("export.certificate", around.beside(given.certificate)),

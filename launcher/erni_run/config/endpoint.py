@@ -7,6 +7,7 @@ OTLP exporter specification, "Endpoint URLs for OTLP/HTTP": OTEL_EXPORTER_OTLP_T
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from erni_run.config.rules import Wrong, text
@@ -15,11 +16,19 @@ GRPC = "http://localhost:4317"
 HTTP = "http://localhost:4318/v1/traces"
 
 _TRACES = "/v1/traces"
+_UNIX = ("unix:/", "unix-abstract:")
+_PATH = re.compile(r"unix:(//)?/[^\0]+|unix-abstract:[^\0]+")
 
 
 def endpoint(value: object) -> str:
-    """An http:// or https:// URL with a host, without credentials. Raises Wrong, which never shows the URL."""
+    """An http:// or https:// URL with a host, without credentials, or a Unix socket as gRPC names it. Raises Wrong,
+    which never shows it.
+    """
     url = text(value)
+    if url.startswith(("unix:", "unix-abstract:")):
+        if not _PATH.fullmatch(url):
+            raise Wrong("endpoint", "a Unix socket is unix:/run/collector.sock, with its whole path")
+        return url
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 0) >= 0
@@ -35,14 +44,22 @@ def endpoint(value: object) -> str:
 def final(url: str, protocol: str, variable: str = "") -> str:
     """The URL that traces are posted to with http/protobuf; for every other protocol ``url`` as it is.
 
-    ``variable`` is the environment variable that named ``url``, empty for the file.
+    ``variable`` is the environment variable that named ``url``, empty for the file. Raises Wrong for a Unix socket with
+    http/protobuf.
     """
+    if protocol == "http/protobuf" and is_unix(url):
+        raise Wrong("endpoint", 'a Unix socket is spoken to with protocol = "grpc"')
     if protocol != "http/protobuf" or variable == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT":
         return url
     parts = urlsplit(url)
     if variable == "OTEL_EXPORTER_OTLP_ENDPOINT" or parts.path in {"", "/"}:
         return parts._replace(path=parts.path.rstrip("/") + _TRACES).geturl()
     return url
+
+
+def is_unix(url: str) -> bool:
+    """Whether ``url`` is a Unix socket's name."""
+    return url.startswith(_UNIX)
 
 
 def default(protocol: str) -> str:

@@ -141,7 +141,7 @@ def _with_scheme(text: str, environ: Mapping[str, str]) -> str:
     """``text`` as a URL: gRPC clients take ``host:port``, with TLS unless OTEL_EXPORTER_OTLP_INSECURE is true
     (OTLP exporter specification, "Configuration Options").
     """
-    if "://" in text:
+    if "://" in text or endpoint.is_unix(text):
         return text
     names = ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE")
     insecure = next((environ[name] for name in names if environ.get(name)), "false")

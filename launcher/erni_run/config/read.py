@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from erni_run.config import build, document, entries, environment, report
+from erni_run.config import build, document, entries, environment, headers, report
 from erni_run.config.document import Source, dotted
 from erni_run.config.model import Document
 from erni_run.config.notices import notices
@@ -60,8 +60,14 @@ def read(path: str | None, environ: Mapping[str, str], command: str, content: by
         digest=source.digest,
     )
     where = origins(source, parsed, settings, environment.defaults(environ))
-    lines = (*notices(parsed, where), *(remark.line(where) for remark in remarks))
-    return Reading(plan=build.plan(parsed, around, spans), origins=where, notices=lines)
+    unsent = headers.notices(around.pick("export.headers", parsed.export.headers), where)
+    lines = (*notices(parsed, where), *(remark.line(where) for remark in remarks), *unsent)
+    try:
+        plan = build.plan(parsed, around, spans)
+    except Wrong as wrong:  # the endpoint and the protocol do not go together
+        place = where["export.endpoint"].removeprefix("environment ")
+        raise ConfigError([Mistake(place, "export.endpoint", str(wrong), wrong.slug)]) from wrong
+    return Reading(plan=plan, origins=where, notices=lines)
 
 
 def _parse(table: dict[str, Any]) -> tuple[Document | None, list[tuple[Path, Wrong]]]:

@@ -122,7 +122,9 @@ OptionalDuration = Annotated[
     str, _checked(units.optional_seconds), _or_variable(type="string", pattern=rf"^$|{units.DURATION_PATTERN}")
 ]
 Size = Annotated[str, _checked(units.size), _or_variable(type="string", pattern=units.SIZE_PATTERN)]
-Endpoint = Annotated[str, PlainValidator(endpoint.endpoint), _or_variable(type="string", pattern="^https?://")]
+Endpoint = Annotated[
+    str, PlainValidator(endpoint.endpoint), _or_variable(type="string", pattern="^(https?://|unix:/|unix-abstract:)")
+]
 Header = Annotated[str, PlainValidator(_header), WithJsonSchema({"type": "string"})]
 HeaderName = Annotated[str, PlainValidator(_header_name), WithJsonSchema({"type": "string"})]
 ResourceKey = Annotated[str, PlainValidator(_resource_key), WithJsonSchema({"type": "string"})]

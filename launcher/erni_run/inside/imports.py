@@ -60,7 +60,7 @@ def is_too_early() -> bool:
 
 
 # site is being executed while an application's sitecustomize runs
-_NEEDED = (sys.stdlib_module_names | {"opentelemetry", "google", "grpc", "typing_extensions", "wrapt"}) - {"site"}
+_NEEDED = (sys.stdlib_module_names | {"opentelemetry", "hyperframe", "typing_extensions", "wrapt"}) - {"site"}
 
 
 def is_being_imported(module: ModuleType) -> bool:

@@ -188,4 +188,4 @@ def _is_the_applications(error: BaseException) -> bool:
     return package not in _OURS and package not in sys.stdlib_module_names
 
 
-_OURS = frozenset({"erni_run", "opentelemetry", "google", "grpc", "wrapt"})
+_OURS = frozenset({"erni_run", "opentelemetry", "hyperframe", "wrapt"})

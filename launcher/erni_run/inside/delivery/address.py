@@ -9,13 +9,15 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Address:
-    """``host`` and ``port``, or ``path`` of a Unix socket; ``authority`` is how a server is asked for by name."""
+    """``host`` and ``port``, or ``path`` of a Unix socket; ``zone`` is that of an IPv6 address. ``authority`` is how a
+    server is asked for by name.
+    """
 
-    __slots__ = ("authority", "host", "is_secure", "path", "port")
+    __slots__ = ("authority", "host", "is_secure", "path", "port", "zone")
 
     def __init__(self, endpoint: str) -> None:
         """``endpoint`` is a URL, or as gRPC names Unix sockets: ``unix:/path`` or ``unix-abstract:name``."""
-        self.host, self.port, self.path, self.is_secure = "", 0, "", False
+        self.host, self.zone, self.port, self.path, self.is_secure = "", "", 0, "", False
         self.authority = "localhost"
         scheme, _, rest = endpoint.partition(":")
         if scheme == _UNIX:
@@ -28,15 +30,10 @@ class Address:
     def _parse(self, url: str) -> None:
         """A zone of an IPv6 address means something to this machine alone, so it is not sent (RFC 6874, 2 and 4)."""
         parts = urlsplit(url)
-        self.host = (parts.hostname or "localhost").replace("%25", "%", 1)
+        self.host, _, self.zone = (parts.hostname or "localhost").replace("%25", "%", 1).partition("%")
         self.is_secure = parts.scheme == "https"
         usual = _PORTS.get(parts.scheme, 0)
         self.port = parts.port or usual
-        host = self.name if self.name.isascii() else self.name.encode("idna").decode()
+        host = self.host if self.host.isascii() else self.host.encode("idna").decode()
         host = f"[{host}]" if ":" in host else host
         self.authority = host if self.port == usual else f"{host}:{self.port}"
-
-    @property
-    def name(self) -> str:
-        """The host as its certificate has it."""
-        return self.host.partition("%")[0]

@@ -56,7 +56,7 @@ class Connection:
             self._stream = sock
             return
         try:
-            self._stream = _Tls(sock, context, self._address.name, self._protocol)
+            self._stream = _Tls(sock, context, self._address.host, self._protocol)
         except BaseException:
             sock.close()
             raise

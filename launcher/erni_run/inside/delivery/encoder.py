@@ -56,7 +56,7 @@ def encode(span: Span) -> bytes:
     if span._name is not template.name:
         before = _name_and_kind(span._name, template)
     if span.values is not None:
-        attributes = _attributes(b"\x4a", list(span.values.items()))
+        attributes = encode_attributes(b"\x4a", list(span.values.items()))
     else:
         captured = span.captured
         if captured is ...:
@@ -64,9 +64,9 @@ def encode(span: Span) -> bytes:
         elif len(template.captures) == 1:
             attributes += _attribute(b"\x4a", template.captures[0], captured)
         else:
-            attributes += _attributes(b"\x4a", span.captures().items())
+            attributes += encode_attributes(b"\x4a", span.captures().items())
         if span.extra:
-            attributes += _attributes(b"\x4a", span.extra.items())
+            attributes += encode_attributes(b"\x4a", span.extra.items())
     times = _times(span._start_time, 0x41, span._end_time or 0)
     end = dropped + _PLAIN_END if span.rare is None and span.remote is None else aside(_rare_end, span)
     return b"".join((head, ids, before, times, attributes, end))
@@ -74,14 +74,14 @@ def encode(span: Span) -> bytes:
 
 def encode_resource(resource: Resource) -> bytes:
     """One OTLP ``Resource`` message."""
-    return _attributes(b"\x0a", resource.attributes.items())
+    return encode_attributes(b"\x0a", resource.attributes.items())
 
 
 def encode_scope(scope: InstrumentationScope) -> bytes:
     """One OTLP ``InstrumentationScope`` message."""
     name = _field(b"\x0a", _utf8(scope.name)) if scope.name else b""
     version = _field(b"\x12", _utf8(scope.version)) if scope.version else b""
-    return name + version + _attributes(b"\x1a", (scope.attributes or {}).items())
+    return name + version + encode_attributes(b"\x1a", (scope.attributes or {}).items())
 
 
 def _encode_trace(local: Trace) -> tuple[bytes, bytes]:
@@ -91,7 +91,7 @@ def _encode_trace(local: Trace) -> tuple[bytes, bytes]:
 
 
 def _encode_template(template: Template) -> tuple[bytes, bytes, bytes]:
-    attributes = _attributes(b"\x4a", template.attributes.items())
+    attributes = encode_attributes(b"\x4a", template.attributes.items())
     template.encoded = _name_and_kind(template.name, template), attributes, _count(b"\x50", template.dropped)
     return template.encoded
 
@@ -119,7 +119,7 @@ def _rare_end(span: Span) -> bytes:
 def _event(event: Event) -> bytes:
     time = b"\x09" + _fixed64(event.timestamp) if event.timestamp else b""
     name = _field(b"\x12", _utf8(event.name)) if event.name else b""
-    attributes = _attributes(b"\x1a", (event.attributes or {}).items())
+    attributes = encode_attributes(b"\x1a", (event.attributes or {}).items())
     return time + name + attributes + _count(b"\x20", event.dropped_attributes)
 
 
@@ -127,7 +127,7 @@ def _link(link: Link) -> bytes:
     context = link.context
     flags = _IS_REMOTE_KNOWN | (_IS_REMOTE if context.is_remote else 0)
     ids = b"\x0a\x10" + context.trace_id.to_bytes(16, "big") + b"\x12\x08" + context.span_id.to_bytes(8, "big")
-    attributes = _attributes(b"\x22", (link.attributes or {}).items())
+    attributes = encode_attributes(b"\x22", (link.attributes or {}).items())
     return ids + attributes + _count(b"\x28", link.dropped_attributes) + b"\x35" + _fixed32(flags)
 
 
@@ -141,7 +141,8 @@ def _tracestate(state: TraceState) -> bytes:
     return _field(b"\x1a", _utf8(header)) if header else b""
 
 
-def _attributes(tag: bytes, items: Iterable[tuple[str, Any]]) -> bytes:
+def encode_attributes(tag: bytes, items: Iterable[tuple[str, Any]]) -> bytes:
+    """Fields of OTLP ``KeyValue`` messages, each behind its ``tag``."""
     return b"".join([_attribute(tag, name, value) for name, value in items])
 
 

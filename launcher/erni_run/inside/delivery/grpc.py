@@ -74,7 +74,7 @@ class Grpc:
         was_open = self._connection.is_open
         try:
             return self._call(message)
-        except (ConnectionError, NotProcessed) as error:
+        except (ConnectionError, Broken, NotProcessed) as error:
             is_stale = was_open and self._session is not None and self._session.is_unanswered
             if not (is_stale or isinstance(error, NotProcessed)):
                 raise

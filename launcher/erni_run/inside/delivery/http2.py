@@ -105,11 +105,7 @@ class Session:
         self._next = 1
         self._response = Response(0, 0)
         self._response.is_over = True
-
-    @property
-    def is_unanswered(self) -> bool:
-        """Whether nothing has come in answer to the latest request."""
-        return self._response.headers is None
+        self.is_unanswered = True  # nothing has come in answer to the latest request
 
     @property
     def is_ending(self) -> bool:
@@ -118,6 +114,7 @@ class Session:
 
     def request(self, headers: Iterable[tuple[str, str]], body: bytes) -> Response:
         """Send a request, and return its answer. Raises OSError, NotHttp2, Broken and NotProcessed."""
+        self.is_unanswered = True
         try:
             return self._request(headers, body)
         except (HyperframeError, HPACKError) as error:
@@ -233,6 +230,7 @@ class Session:
         for name, value in self._decoder.decode(bytes(block), raw=True):
             fields.setdefault(name.decode("latin-1"), value.decode("latin-1"))
         if self._is_awaited(first):
+            self.is_unanswered = False
             self._response.take_headers(fields, is_last="END_STREAM" in first.flags)
 
     def _take_data(self, frame: DataFrame) -> None:

@@ -89,8 +89,8 @@ def varint_field(number: int, value: int) -> bytes:
 
 
 def fixed64_field(number: int, value: int) -> bytes:
-    """A fixed64 field, or an sfixed64 one of at least 0."""
-    return _fixed64(number << 3 | _FIXED64, value)
+    """A fixed64 or an sfixed64 field."""
+    return _fixed64(number << 3 | _FIXED64, value & (2 * _INT64 - 1))
 
 
 def double_field(number: int, value: float) -> bytes:

@@ -126,7 +126,12 @@ def connected(address: Address, deadline: Deadline) -> Socket:
 def _addresses(address: Address) -> list[tuple[int, int, int, str, object]]:
     if address.path:
         return [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", address.path)]
-    return list(socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM))
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    if not address.zone:
+        return list(found)
+    # getaddrinfo knows names of zones for link-local addresses alone
+    zone = int(address.zone) if address.zone.isdecimal() else socket.if_nametoindex(address.zone)
+    return [(family, kind, protocol, "", (*at[:3], zone)) for family, kind, protocol, _, at in found]
 
 
 _open: weakref.WeakSet[Socket] = weakref.WeakSet()

@@ -8,9 +8,9 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator
-from urllib.parse import urlsplit
 
 from erni_run.inside.delivery import segment
+from erni_run.inside.delivery.address import Address
 from erni_run.inside.delivery.folder import Folder
 from erni_run.inside.delivery.holding import Blob, Holding, pack
 from erni_run.inside.delivery.journal import Journal
@@ -133,10 +133,10 @@ def destination_name(export: ExportPlan) -> str:
 
     The address itself may hold a key, so it is not written down.
     """
-    url = urlsplit(export.endpoint)
     with contextlib.suppress(ValueError):  # of a port that is none
-        host = f"{url.hostname or ''}-{url.port or ''}".strip("-")
-        slug = re.sub(r"[^a-z0-9.-]+", "-", host.lower())[:60]
+        address = Address(export.endpoint)
+        host = f"{address.host}-{address.port or ''}".strip("-") or address.path
+        slug = re.sub(r"[^a-z0-9.-]+", "-", host.lower()).strip("-")[:60]
         digest = zlib.crc32(f"{export.protocol} {export.endpoint}".encode())  # hashlib would load OpenSSL, 4 MB
         return f"{slug}-{export.protocol.partition('/')[0]}-{digest:08x}"
     return "unknown"

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from struct import pack
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Metric, NumberDataPoint
-
-from erni_run.inside.settlement import BOUNDS, Totals
+from erni_run.inside.delivery.address import Address
+from erni_run.inside.delivery.encoder import encode_attributes
+from erni_run.inside.delivery.protobuf import double_field, field, fixed64_field, varint_field
+from erni_run.inside.settlement import BOUNDS, Durations, Totals
 from erni_run.plan import ExportPlan
 from erni_run.version import __version__
 
@@ -26,6 +25,9 @@ _EXPORTERS = {"grpc": "otlp_grpc_span_exporter", "http/protobuf": "otlp_http_spa
 _PROCESSOR = "erni_run.inside.delivery.sender.Sender"  # none of the conventions' types is what ours is
 _ERROR_TYPES = {"memory full": "queue_full", "size": "queue_full", "partial success": "rejected"}
 _SAMPLED = {"otel.span.sampling_result": "RECORD_AND_SAMPLE"}
+_SUM, _HISTOGRAM = 7, 9  # kinds of metrics, by the fields that hold them
+_BOUNDS = pack(f"<{len(BOUNDS)}d", *BOUNDS)
+_CUMULATIVE = varint_field(2, 2)  # the temporality of sums and histograms
 
 
 class Spans(Protocol):
@@ -69,17 +71,16 @@ class Moment:
 
 
 def request(plan: ExportPlan, resource: bytes, moment: Moment) -> bytes:
-    """A serialized ExportMetricsServiceRequest; ``resource`` is a serialized Resource, that of the process's spans."""
-    made = ExportMetricsServiceRequest()
-    metrics_of = made.resource_metrics.add()
-    metrics_of.resource.ParseFromString(resource)
-    ours = metrics_of.scope_metrics.add()
-    ours.scope.name, ours.scope.version = "erni_run", __version__
-    ours.metrics.extend([*_of_spans(plan, moment), *_of_traces(moment)])
-    return bytes(made.SerializeToString())
+    """A serialized ExportMetricsServiceRequest; ``resource`` is a serialized Resource, that of the process's spans.
+
+    Numbers of fields are those of opentelemetry-proto, metrics/v1/metrics.proto.
+    """
+    scope = field(1, b"erni_run") + field(2, __version__.encode())
+    metrics = b"".join(field(2, metric) for metric in (*_of_spans(plan, moment), *_of_traces(moment)))
+    return field(1, field(1, resource) + field(2, field(1, scope) + metrics))
 
 
-def _of_spans(plan: ExportPlan, moment: Moment) -> Iterable[Metric]:
+def _of_spans(plan: ExportPlan, moment: Moment) -> Iterable[bytes]:
     spans, traces = moment.spans, moment.traces
     processor, exporter = _component(_PROCESSOR), {**_component(_EXPORTERS[plan.protocol]), **_server(plan.endpoint)}
     counter, level = _Sums(moment=moment, is_monotonic=True), _Sums(moment=moment, is_monotonic=False)
@@ -109,7 +110,7 @@ def _failed(spans: Mapping[str, int], otherwise: str, component: Attributes) -> 
     return [(count, {**component, "error.type": kind}) for kind, count in kinds.items()]
 
 
-def _of_traces(moment: Moment) -> Iterable[Metric]:
+def _of_traces(moment: Moment) -> Iterable[bytes]:
     traces = moment.traces
     settled = [(count, _trace(*key)) for key, count in traces.settled.items()]
     counter = _Sums(moment=moment, is_monotonic=True)
@@ -117,19 +118,23 @@ def _of_traces(moment: Moment) -> Iterable[Metric]:
     yield counter.metric("erni.trace.overflowed", "{trace}", [(moment.overflowed, {})])
     left_out = [(count, {"erni.entry": entry}) for entry, count in moment.failed_captures.items()]
     yield counter.metric("erni.capture.failed", "{attribute}", left_out)
-    durations = Metric(name="erni.trace.duration", unit="s")
-    durations.histogram.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
-    for key, taken in traces.durations.items():
-        durations.histogram.data_points.add(
-            attributes=_attributes(_trace(*key)),
-            start_time_unix_nano=moment.since,
-            time_unix_nano=moment.now,
-            count=sum(taken.buckets),
-            sum=taken.total,
-            bucket_counts=taken.buckets,
-            explicit_bounds=BOUNDS,
+    durations = b"".join(field(1, _duration(key, taken, moment)) for key, taken in traces.durations.items())
+    yield _metric("erni.trace.duration", "s", _HISTOGRAM, durations + _CUMULATIVE)
+
+
+def _duration(key: tuple[str, str], taken: Durations, moment: Moment) -> bytes:
+    """A HistogramDataPoint."""
+    buckets = b"".join(count.to_bytes(8, "little") for count in taken.buckets)
+    return b"".join(
+        (
+            _times(moment),
+            fixed64_field(4, sum(taken.buckets)),
+            double_field(5, taken.total),
+            field(6, buckets),
+            field(7, _BOUNDS),
+            encode_attributes(b"\x4a", _trace(*key).items()),
         )
-    yield durations
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,20 +142,22 @@ class _Sums:
     moment: Moment
     is_monotonic: bool
 
-    def metric(self, name: str, unit: str, points: Iterable[tuple[int, Attributes]]) -> Metric:
-        made = Metric(name=name, unit=unit)
-        made.sum.is_monotonic = self.is_monotonic
-        made.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
-        made.sum.data_points.extend(
-            NumberDataPoint(
-                attributes=_attributes(attributes),
-                start_time_unix_nano=self.moment.since,
-                time_unix_nano=self.moment.now,
-                as_int=value,
-            )
-            for value, attributes in points
-        )
-        return made
+    def metric(self, name: str, unit: str, points: Iterable[tuple[int, Attributes]]) -> bytes:
+        data = b"".join(field(1, self._point(value, attributes)) for value, attributes in points)
+        return _metric(name, unit, _SUM, data + _CUMULATIVE + varint_field(3, self.is_monotonic))
+
+    def _point(self, value: int, attributes: Attributes) -> bytes:
+        """A NumberDataPoint."""
+        number = fixed64_field(6, value)
+        return _times(self.moment) + number + encode_attributes(b"\x3a", attributes.items())
+
+
+def _metric(name: str, unit: str, kind: int, data: bytes) -> bytes:
+    return field(1, name.encode()) + field(3, unit.encode()) + field(kind, data)
+
+
+def _times(moment: Moment) -> bytes:
+    return fixed64_field(2, moment.since) + fixed64_field(3, moment.now)
 
 
 def _component(kind: str) -> Attributes:
@@ -158,21 +165,12 @@ def _component(kind: str) -> Attributes:
 
 
 def _server(endpoint: str) -> Attributes:
-    url = urlsplit(endpoint)
-    return {"server.address": url.hostname or "", "server.port": url.port or (443 if url.scheme == "https" else 80)}
+    """A Unix socket has a name and no port."""
+    address = Address(endpoint)
+    if address.path:
+        return {"server.address": address.path}
+    return {"server.address": address.host, "server.port": address.port}
 
 
 def _trace(outcome: str, name: str) -> Attributes:
     return {"erni.trace.outcome": outcome, "erni.trace.name": name}
-
-
-def _attributes(attributes: Attributes) -> list[KeyValue]:
-    made = []
-    for key, value in attributes.items():
-        pair = KeyValue(key=key)
-        if isinstance(value, str):
-            pair.value.string_value = value
-        else:
-            pair.value.int_value = value
-        made.append(pair)
-    return made

@@ -117,7 +117,7 @@ class Reporter:
                 self._transport = open_transport(self._export, METRICS)
         except ValueError as error:
             return Answer(misconfigured=True, reason=str(error))
-        with forks.late_import():  # late: protobuf is large, and most processes end before their first report
+        with forks.late_import():  # late: most processes end before their first report
             from erni_run.inside.metrics.report import Moment, request
 
         now = time.time_ns()

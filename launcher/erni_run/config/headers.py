@@ -1,0 +1,45 @@
+"""Headers of ``[export]``: which of them are sent with each request, and which are the protocol's own to set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+_RESERVED = frozenset(
+    {
+        # what a body is and how long, RFC 9110
+        "content-encoding",
+        "content-length",
+        "content-type",
+        # what answers may be like, and when a body is sent, RFC 9110
+        "accept-encoding",
+        "expect",
+        # one connection's, RFC 9110 and RFC 9113, 8.2.2
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        # gRPC over HTTP/2, "Requests"
+        "grpc-accept-encoding",
+        "grpc-encoding",
+        "grpc-message-type",
+        "grpc-timeout",
+    }
+)
+
+
+def sent(headers: Mapping[str, str]) -> dict[str, str]:
+    """``headers`` by their names in lower case, without those that the protocol sets itself."""
+    return {name.lower(): value for name, value in headers.items() if name.lower() not in _RESERVED}
+
+
+def notices(headers: Mapping[str, str], origins: Mapping[str, str]) -> Iterator[str]:
+    """One line for each of ``headers`` that is not sent; ``origins`` tells where a dotted key was set."""
+    for name in headers:
+        if name.lower() in _RESERVED:
+            key = f"export.headers.{name}"
+            place = origins.get(key, origins["export.headers"])
+            yield f"{place}: {key} is set by the protocol itself; yours is not sent"
