@@ -93,13 +93,16 @@ def grpc_server(
     credentials: grpc.ServerCredentials | None = None,
     address: str = "127.0.0.1:0",
 ) -> Iterator[str]:
-    """The endpoint of a gRPC server whose every method is ``answer(method, request, context)``."""
+    """The endpoint of a gRPC server whose every method is ``answer(method, request, context)``.
+
+    ``address`` may name a Unix socket.
+    """
 
     class Every(grpc.GenericRpcHandler):
         def service(self, details: Any) -> Any:
             return grpc.unary_unary_rpc_method_handler(functools.partial(answer, details.method))
 
-    server = grpc.server(ThreadPoolExecutor(2), handlers=(Every(),))
+    server = grpc.server(ThreadPoolExecutor(2), handlers=(Every(),), options=(("grpc.so_reuseport", 0),))
     if credentials is None:
         endpoint = f"http://{address.rpartition(':')[0]}:{server.add_insecure_port(address)}"
     else:

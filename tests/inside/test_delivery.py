@@ -250,6 +250,29 @@ def test_span_that_is_too_large_for_grpc_stops_no_other(shop: Workshop, collecto
     assert standing(shop) == {"delivered": 5, "rejected": 1}
 
 
+class Exhausted(Collector):
+    """Takes nothing over gRPC while it ``is_full``, without saying for how long, or that less would do."""
+
+    is_full = True
+
+    def receive_grpc(self, request: object, context: grpc.ServicerContext) -> object:  # type: ignore[override]  # wider
+        if self.is_full:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "quota")
+        return super().receive_grpc(request, context)
+
+
+def test_spans_wait_while_the_collector_is_exhausted(shop: Workshop) -> None:
+    with Exhausted() as collector:
+        done = shop.run("erni-run", "python", "main.py", environ=collector.environment("grpc"))
+        assert "700 spans" in done.stderr
+        assert "RESOURCE_EXHAUSTED quota" in done.stderr
+        assert standing(shop) == {"pending": 700}
+        collector.is_full = False
+        drain(shop, collector, "grpc")
+        assert set(ids(collector).values()) == {1}
+        assert standing(shop) == {"delivered": 700}
+
+
 def test_collector_that_comes_late_gets_everything(shop: Workshop) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))

@@ -58,7 +58,9 @@ class Backend:
         if self.mode == "away":
             return Answer(reason="connection refused")
         if self.mode == "small" and len(spans) > 3:
-            return Answer(too_large=True, reason="HTTP 413")
+            return Answer(refused=True, too_large=True, reason="HTTP 413")
+        if self.mode == "exhausted":
+            return Answer(too_large=True, reason="RESOURCE_EXHAUSTED quota")
         if self.mode == "picky" and any(span.name == "poison" for span in spans):
             return Answer(refused=True, reason="HTTP 400 Bad Request")
         self.arrived.update(span.span_id for span in spans)
@@ -167,7 +169,7 @@ class Model(RuleBasedStateMachine):
         with full_disk():
             self.processes[index % len(self.processes)].round()
 
-    @rule(mode=st.sampled_from(["healthy", "healthy", "away", "away", "small", "picky", "mute"]))
+    @rule(mode=st.sampled_from(["healthy", "healthy", "away", "away", "small", "exhausted", "picky", "mute"]))
     def change_the_collector(self, mode: str) -> None:
         self.backend.mode = mode
 

@@ -28,6 +28,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from tests.http2_peer import Peer, Talk
 from tests.servers import Server, grpc_server
 
 LONG = 30.0
@@ -212,6 +213,87 @@ def test_each_signal_goes_to_its_own_address(signal: Signal, path: str, method: 
     assert called == [method]
 
 
+def test_metadata_arrives_over_grpc() -> None:
+    """Binary values are configured as they travel, with their padding or without."""
+    seen: list[dict[str, Any]] = []
+
+    def take(_: str, __: bytes, context: grpc.ServicerContext) -> bytes:
+        seen.append({**dict(context.invocation_metadata()), "left": context.time_remaining()})
+        return b""
+
+    headers = {"authorization": "Bearer a b", "x-a-bin": "AP+A", "x-b-bin": "YWI=", "x-c-bin": "YWI", "x-d-bin": ""}
+    with grpc_server(take) as endpoint:
+        assert send(endpoint, "grpc", headers=headers).delivered
+        assert send(endpoint, "grpc", timeout=1e9, headers={"user-agent": "mine"}).delivered
+    (first, second) = seen
+    expected = {
+        "authorization": "Bearer a b",
+        "x-a-bin": b"\0\xff\x80",
+        "x-b-bin": b"ab",
+        "x-c-bin": b"ab",
+        "x-d-bin": b"",
+    }
+    assert first == {**expected, "user-agent": first["user-agent"], "left": first["left"]}
+    assert first["user-agent"].startswith("erni-run/")
+    assert 0 < first["left"] <= LONG
+    assert second["user-agent"] == "mine"
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_host_is_the_one_that_is_configured(protocol: str) -> None:
+    def name(talk: Talk) -> None:
+        talk.greet()
+        talk.send(*talk.answer(talk.take()))
+
+    headers = {"host": "otel.example"}
+    with Server().running() as server, Peer(name).running() as peer:
+        assert send(peer.endpoint if protocol == "grpc" else server.url, protocol, headers=headers).delivered
+    sent = peer.talks[0].heads[0][":authority"] if protocol == "grpc" else server.requests[0][1]["host"]
+    assert sent == "otel.example"
+
+
+def test_deadline_of_the_server_is_ours() -> None:
+    def wait(_: str, __: bytes, context: grpc.ServicerContext) -> bytes:
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        gone.wait()
+        return b""
+
+    with grpc_server(wait) as endpoint:
+        answer = send(endpoint, "grpc", timeout=0.3)
+    assert answer == Answer(reason=answer.reason)
+    assert answer.reason.startswith(("TimeoutError: timed out", "DEADLINE_EXCEEDED", "CANCELLED"))
+
+
+def test_server_that_is_restarted_is_found_again_over_grpc() -> None:
+    """It says GOAWAY when it stops."""
+    with grpc_server(lambda *_: b"") as endpoint:
+        transport = open_transport(ExportPlan(endpoint=endpoint))
+        assert transport.send(REQUEST, LONG).delivered
+    for _ in range(2):
+        with grpc_server(lambda *_: b"", address=endpoint.removeprefix("http://")):
+            assert transport.send(REQUEST, LONG) == Answer(delivered=True)
+
+
+def test_large_requests_and_answers_travel_over_grpc() -> None:
+    def echo(_: str, request: bytes, __: Any) -> bytes:
+        return request
+
+    message = bytes(range(256)) * 8_000
+    with grpc_server(echo) as endpoint:
+        for compression in ("gzip", "none"):
+            transport = open_transport(ExportPlan(endpoint=endpoint, compression=compression))
+            assert all(transport.send(message, LONG) == Answer(delivered=True) for _ in range(3))
+
+
+def test_unix_socket_is_spoken_to_over_grpc(tmp_path: Path) -> None:
+    called: list[str] = []
+    for address in (f"unix:{tmp_path}/a", f"unix://{tmp_path}/b", f"unix-abstract:{tmp_path}/c"):
+        with grpc_server(lambda *_: called.append("") or b"", address=address):
+            assert send(address, "grpc").delivered
+    assert len(called) == 3
+
+
 def test_address_of_traces_alone_tells_nothing_about_metrics() -> None:
     with pytest.raises(ValueError, match="no address for metrics"):
         open_transport(ExportPlan(endpoint="http://c/ingest", protocol="http/protobuf"), METRICS)
@@ -301,6 +383,29 @@ def secure(protocol: str, authority: Authority, *, asks: bool = False) -> Iterat
 PROTOCOLS = pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 
 
+@pytest.mark.parametrize("offered", [["http/1.1"], []])
+def test_tls_server_without_http2_is_no_grpc_server(offered: list[str], authority: Authority) -> None:
+    server = Server()
+    server.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.tls.load_cert_chain(*authority.issue("server"))
+    if offered:
+        server.tls.set_alpn_protocols(offered)
+    with server.running():
+        answer = send(server.url, "grpc", certificate=authority.file)
+    assert answer == Answer(misconfigured=True, reason=answer.reason)
+    assert answer.reason.startswith('the collector speaks no HTTP/2 there (ALPN "h2")')
+    assert server.requests == []
+
+
+@PROTOCOLS
+def test_large_requests_travel_over_tls(protocol: str, authority: Authority) -> None:
+    with secure(protocol, authority) as endpoint:
+        transport = open_transport(
+            ExportPlan(endpoint=endpoint, protocol=protocol, certificate=authority.file, compression="none")
+        )
+        assert all(transport.send(REQUEST * 3000, LONG) == Answer(delivered=True) for _ in range(3))
+
+
 @PROTOCOLS
 def test_tls_trusts_the_named_authority_alone(protocol: str, authority: Authority, tmp_path: Path) -> None:
     with secure(protocol, authority) as endpoint:
@@ -374,6 +479,26 @@ def test_connection_that_the_server_closes_instead_of_answering_is_no_success() 
         answer = send(server.url)
     assert answer == Answer(reason=answer.reason)
     assert answer.reason.startswith("RemoteDisconnected")
+
+
+def test_answer_before_the_end_of_the_request_counts() -> None:
+    """As of a proxy that has read how long a body will be."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            with listener.accept()[0] as connection:
+                while b"\r\n\r\n" not in connection.recv(65_536):
+                    continue
+                connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        plan = ExportPlan(
+            endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}", protocol="http/protobuf", compression="none"
+        )
+        answer = open_transport(plan).send(b"x" * 20_000_000, LONG)
+        thread.join()
+    assert answer == Answer(refused=True, too_large=True, reason=answer.reason)
 
 
 def test_answer_of_a_server_that_speaks_grpc_is_not_shown() -> None:
@@ -467,10 +592,21 @@ def _has_ipv6() -> bool:
 
 
 @pytest.mark.skipif(not _has_ipv6(), reason="this machine has no IPv6 loopback")
+@pytest.mark.parametrize("zone", ["", "%25lo", "%lo", "%251"])
 @PROTOCOLS
-def test_ipv6_address_is_understood(protocol: str) -> None:
+def test_ipv6_address_is_understood(protocol: str, zone: str) -> None:
     with Server().running("::1") as server, grpc_server(lambda *_: b"", address="[::1]:0") as endpoint:
-        assert send(endpoint if protocol == "grpc" else server.url, protocol).delivered
+        url = endpoint if protocol == "grpc" else server.url
+        assert send(url.replace("[::1]", f"[::1{zone}]"), protocol).delivered
+    if protocol == "http/protobuf":
+        assert server.requests[0][1]["host"] == url.split("/")[2]  # a zone is nobody else's business
+
+
+@PROTOCOLS
+def test_zone_that_is_not_there_is_said(protocol: str) -> None:
+    answer = send("http://[fe80::1%25nowhere]:4317/v1/traces", protocol)
+    assert answer == Answer(reason=answer.reason)
+    assert answer.reason != ""
 
 
 @pytest.mark.parametrize(
@@ -479,6 +615,8 @@ def test_ipv6_address_is_understood(protocol: str) -> None:
         ("grpc", ("x-key", "hush\r\nx: y")),
         ("grpc", ("x key", "hush")),
         ("grpc", ("x-key", "hush€")),
+        ("grpc", ("x-key-bin", "hush!")),
+        ("grpc", ("x-key-bin", "hushh")),
         ("http/protobuf", ("x-key", "hush\r\nx: y")),
         ("http/protobuf", ("x-key", "hush€")),
     ],

@@ -20,6 +20,8 @@ from erni_run.plan import ExportPlan
 if TYPE_CHECKING:
     import ssl
 
+_LONGEST = 86_400.0  # seconds; sockets take no more than some weeks
+
 
 class Connection:
     """To ``address``, opened anew as often as needed. ``protocol`` is what the server must speak over TLS, in ALPN's
@@ -40,7 +42,7 @@ class Connection:
 
     def must_end(self, seconds: float) -> None:
         """All that follows raises TimeoutError when ``seconds`` are over."""
-        self._deadline.until = time.monotonic() + seconds
+        self._deadline.until = time.monotonic() + min(seconds, _LONGEST)
 
     @property
     def left(self) -> float:

@@ -78,9 +78,12 @@ class Http:
         self._connection.close()
 
     def _post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        self._client.request("POST", self._path, body, headers)
-        response = self._client.getresponse()
-        return self._read(response)
+        try:
+            self._client.request("POST", self._path, body, headers)
+        except (BrokenPipeError, ConnectionResetError):  # it may have answered before it closed the connection
+            if not self._connection.is_open:
+                raise
+        return self._read(self._client.getresponse())
 
     def _body(self, response: http.client.HTTPResponse) -> bytes:
         """The status is the answer, whether its body ends or not."""

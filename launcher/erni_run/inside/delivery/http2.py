@@ -101,7 +101,7 @@ class Session:
         self._window = self._first_window = _FIRST_WINDOW
         self._frame_size = FRAME_MAX_LEN
         self._streams = self._last_stream = _LAST_STREAM
-        self._has_begun = False
+        self._has_begun = self._is_unheard = False
         self._next = 1
         self._response = Response(0, 0)
         self._response.is_over = True
@@ -110,7 +110,7 @@ class Session:
     @property
     def is_ending(self) -> bool:
         """Whether it takes no further request."""
-        return self._last_stream < _LAST_STREAM or self._next > _LAST_STREAM
+        return self._last_stream < _LAST_STREAM or self._next > _LAST_STREAM or self._is_unheard
 
     def request(self, headers: Iterable[tuple[str, str]], body: bytes) -> Response:
         """Send a request, and return its answer. Raises OSError, NotHttp2, Broken and NotProcessed."""
@@ -155,7 +155,7 @@ class Session:
     def _send_body(self, body: memoryview) -> None:
         """As far as the server's windows let us, and until it has answered."""
         response = self._response
-        while body and not response.is_over:
+        while body and not (response.is_over or self._is_unheard):
             room = min(self._window, response.window, self._frame_size)
             if room <= 0:
                 self._advance()
@@ -171,14 +171,18 @@ class Session:
         self._flush()
 
     def _flush(self) -> None:
+        """A server that has closed the connection may have answered before."""
         output, self._output = self._output, bytearray()
-        if output:
-            self._connection.send(memoryview(output))
+        if output and not self._is_unheard:
+            try:
+                self._connection.send(memoryview(output))
+            except (BrokenPipeError, ConnectionResetError):
+                self._is_unheard = True
 
     def _advance(self) -> None:
         """Take the server's next frame."""
-        self._flush()
         while (frame := self._parsed()) is None:
+            self._flush()
             self._take(self._connection.receive())
         self._handle(frame)
 
