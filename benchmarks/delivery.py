@@ -101,16 +101,23 @@ def main() -> int:
             show(f"the SDK's, {protocol}, gzip", median(sdk - bare for bare, _, sdk in asked), "µs")
             share = median((traced - bare) / (sdk - bare) for bare, traced, sdk in asked)
             show(f"share of the SDK's, {protocol}", share, "", 0.25)
+        asked = [[ask("traced", question, p) for question in ("first", "wait") for p in PROTOCOLS] for _ in range(9)]
+        show("the first span, delivered over HTTP", median(http for http, _, _, _ in asked), "ms")
+        show("the first span, delivered over gRPC", median(grpc for _, grpc, _, _ in asked), "ms")
+        show("gRPC's in proportion to HTTP's", median(grpc / http for http, grpc, _, _ in asked), "", 1.2)
+        show("what the first span holds up its caller", median(wait for _, _, *waits in asked for wait in waits), "ms")
         for question, process, bounds in (
-            ("memory", "a web application", (12.0, 30.0)),
+            ("memory", "a web application", (12.0, 20.0)),
             ("small", "a bare script", (None, None)),
         ):
             bare = ask("bare", question)
             after = "delivered" if question == "memory" else "small_delivered"
+            http, grpc = ask("traced", after) - bare, ask("traced", after, "grpc") - bare
             show(f"memory of {process}, bare", bare, "MiB")
             show("  traced, before the exporter's libraries", ask("traced", question) - bare, "MiB", bounds[0])
-            show("  traced, with HTTP", ask("traced", after) - bare, "MiB")
-            show("  traced, with gRPC", ask("traced", after, "grpc") - bare, "MiB", bounds[1])
+            show("  traced, with HTTP", http, "MiB")
+            show("  traced, with gRPC", grpc, "MiB", bounds[1])
+            show("  gRPC's above HTTP's", grpc - http, "MiB", 3)
     return int(not figures.held)
 
 
