@@ -17,7 +17,7 @@ from erni_run.errors import ViewerError
 from erni_run.plan import ExportPlan, decode, encode
 from erni_run.printable import printable
 
-_NEEDED = ("starlette", "uvicorn")
+_NEEDED = ("grpc", "starlette", "uvicorn")
 _ENDPOINTS = ("OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B", re.IGNORECASE)
 _FACTORS = {
