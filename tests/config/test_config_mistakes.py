@@ -106,6 +106,12 @@ BROKEN = {
     "[export]\nendpoint = 'https://me:hunter2@host'\n": [
         "2: export.endpoint: the URL holds a user name; put credentials into export.headers [endpoint]"
     ],
+    "[export]\nendpoint = 'unix:hunter2'\n": [
+        "2: export.endpoint: a Unix socket is unix:/run/collector.sock, with its whole path [endpoint]"
+    ],
+    "[export]\nendpoint = 'unix:/run/hunter2'\nprotocol = 'http/protobuf'\n": [
+        '2: export.endpoint: a Unix socket is spoken to with protocol = "grpc" [endpoint]'
+    ],
     "[export]\nheaders = 'hunter2'\n": ["2: export.headers: expected a table, found a string [wrong-type]"],
     "[export.headers]\nauthorization = ['hunter2']\n": [
         "2: export.headers.authorization: expected a string, found an array [wrong-type]"

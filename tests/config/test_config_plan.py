@@ -59,12 +59,17 @@ ENTRIES = {
     ),
 }
 
+UNSENT = "is set by the protocol itself; yours is not sent"
 LATER = "is accepted but has no effect in this version"
 NOTICES = {
     "[logs]\nexport = true": [f"tracing.toml:2: logs.export {LATER}"],
     "[logs]\nexport = false": [],
     "[metrics]\nenabled = false": [],
     "[metrics]\nenabled = 'auto'": [],
+    "[export.headers]\nContent-Length = '3'\nhost = 'a'\nte = 'x'": [
+        f"tracing.toml:1: export.headers.Content-Length {UNSENT}",
+        f"tracing.toml:1: export.headers.te {UNSENT}",
+    ],
 }
 
 LINES = [
@@ -160,6 +165,12 @@ def test_entries_become_spans_of_the_plan(text: str, folder: Path) -> None:
 @pytest.mark.parametrize("text", NOTICES)
 def test_an_option_without_effect_is_announced(text: str, folder: Path) -> None:
     assert list(read_text(text, folder).notices) == NOTICES[text]
+
+
+def test_headers_of_the_protocol_itself_are_not_sent(folder: Path) -> None:
+    names = ("Content-Length", "content-type", "TE", "grpc-timeout", "connection", "host", "user-agent", "x-key")
+    plan = read_text("[export.headers]\n" + "".join(f"{name} = 'x'\n" for name in names), folder).plan
+    assert plan.export.headers == {"host": "x", "user-agent": "x", "x-key": "x"}
 
 
 @pytest.mark.parametrize(("text", "path", "line"), LINES)

@@ -11,6 +11,7 @@ import pytest
 from erni_run.config.read import Reading, read
 from erni_run.plan import LimitsPlan
 
+UNIX = "unix:/run/c.sock"
 FILE = """
 [service]
 name = "from-file"
@@ -35,6 +36,7 @@ CONSOLE = FILE.replace("[export]\n", '[export]\nprotocol = "console"\n')
 COUNTS = ("attributes", "span_attributes", "event_attributes", "link_attributes")
 BARE = '[export]\nprotocol = "http/protobuf"\n'
 
+UNIX = "unix:/run/c.sock"
 ROWS: list[tuple[str, dict[str, str], str, Any, str]] = [
     # file, environment, key, value in the plan, origin of the key
     ("", {}, "service.name", "uvicorn", "default"),
@@ -92,6 +94,9 @@ ROWS: list[tuple[str, dict[str, str], str, Any, str]] = [
     (FILE, {}, "export.endpoint", "http://file:4317", "tracing.toml:9"),
     (HTTP, {}, "export.endpoint", "http://file:4317/v1/traces", "tracing.toml:10"),
     (HTTP.replace("file:4317", "file/otlp"), {}, "export.endpoint", "http://file/otlp", "tracing.toml:10"),
+    ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": UNIX}, "export.endpoint", UNIX, "environment OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ("", {"OTLP_ENDPOINT": f"unix://{UNIX[5:]}"}, "export.endpoint", f"unix://{UNIX[5:]}", "environment OTLP_ENDPOINT"),
+    ("", {"OTLP_ENDPOINT": "unix-abstract:x"}, "export.endpoint", "unix-abstract:x", "environment OTLP_ENDPOINT"),
     (HTTP, {"OTLP_ENDPOINT": "https://own/"}, "export.endpoint", "https://own/v1/traces", "environment OTLP_ENDPOINT"),
     (HTTP, {"OTLP_ENDPOINT": "https://own/x"}, "export.endpoint", "https://own/x", "environment OTLP_ENDPOINT"),
     (

@@ -36,10 +36,8 @@ def sent(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items() if name.lower() not in _RESERVED}
 
 
-def notices(headers: Mapping[str, str], origins: Mapping[str, str]) -> Iterator[str]:
-    """One line for each of ``headers`` that is not sent; ``origins`` tells where a dotted key was set."""
+def notices(headers: Mapping[str, str], origin: str) -> Iterator[str]:
+    """One line for each of ``headers`` that is not sent; ``origin`` tells where they were set."""
     for name in headers:
         if name.lower() in _RESERVED:
-            key = f"export.headers.{name}"
-            place = origins.get(key, origins["export.headers"])
-            yield f"{place}: {key} is set by the protocol itself; yours is not sent"
+            yield f"{origin}: export.headers.{name} is set by the protocol itself; yours is not sent"

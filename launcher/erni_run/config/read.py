@@ -60,7 +60,7 @@ def read(path: str | None, environ: Mapping[str, str], command: str, content: by
         digest=source.digest,
     )
     where = origins(source, parsed, settings, environment.defaults(environ))
-    unsent = headers.notices(around.pick("export.headers", parsed.export.headers), where)
+    unsent = headers.notices(around.pick("export.headers", parsed.export.headers), where["export.headers"])
     lines = (*notices(parsed, where), *(remark.line(where) for remark in remarks), *unsent)
     try:
         plan = build.plan(parsed, around, spans)
