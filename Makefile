@@ -33,7 +33,7 @@ transparency: $(READY) ## trace every function of eight packages and of most of 
 
 proof: transparency ## what takes long: transparency, SIGKILL at 1000 instants, death at 300 lines, 3000 random histories
 	@ERNI_RUN_KILLS=1000 ERNI_RUN_DEATHS=300 ERNI_RUN_EXAMPLES=3000 $(BIN)/python -m pytest --timeout 7200 \
-		tests/inside/test_delivery.py tests/inside/test_spool.py
+		tests/inside/test_delivery.py tests/inside/test_http2.py tests/inside/test_spool.py
 
 pythons: $(READY) ## run the suite on the other CPythons that are supported (VERSIONS="3.12 3.15" for some)
 	@$(BIN)/python tests/pythons.py $(VERSIONS)

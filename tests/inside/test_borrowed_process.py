@@ -5,6 +5,7 @@ user; and what of ours, and of libraries, is not in it.
 from __future__ import annotations
 
 import os
+import socket
 
 import pytest
 
@@ -202,3 +203,36 @@ def test_development_mode_warns_of_nothing(shop: Workshop, collector: Collector)
         command = ("erni-run", "python", "-X", "dev", "-W", "error::ResourceWarning", "main.py")
         done = shop.run(*command, environ=collector.environment(protocol))
         assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+@PROTOCOLS
+def test_greenlets_go_on_while_a_collector_says_nothing(shop: Workshop, protocol: str) -> None:
+    """Whoever waits for an answer waits as gevent does."""
+    shop.write("tracing.toml", '[export]\ntimeout = "60s"\n[[span]]\ntarget = "shop:work"\n')
+    shop.write(
+        "main.py",
+        """
+        from gevent import monkey
+
+        monkey.patch_all()
+        import gevent, os
+        import shop
+
+        shop.work()
+        while not os.path.exists("asked"):
+            gevent.sleep(0.01)
+        gevent.sleep(0.01)
+        print("going on", flush=True)
+        os._exit(0)
+        """,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environ = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+        with shop.start("erni-run", "python", "main.py", environ=environ) as process:
+            connection, _ = silent.accept()
+            with connection:
+                assert connection.recv(1)
+                shop.write("asked", "")
+                out, err = process.communicate()
+    assert (out, err, process.returncode) == ("going on\n", "", 0)

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from erni_run.inside.metrics.report import Moment, request
-from erni_run.inside.settlement import Settlement
+from erni_run.inside.settlement import BOUNDS, Settlement
 from erni_run.plan import ExportPlan
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -113,6 +113,16 @@ def test_numbers_add_up() -> None:
         ("erni.trace.duration", "complete work"): (1, 0.0),
         ("erni.trace.duration", "lost_spans work"): (1, 0.0),
     }
+
+
+def test_durations_are_a_histogram_between_known_bounds() -> None:
+    (of_process,) = ExportMetricsServiceRequest.FromString(made()).resource_metrics
+    (metric,) = (metric for metric in of_process.scope_metrics[0].metrics if metric.name == "erni.trace.duration")
+    assert (metric.unit, metric.histogram.aggregation_temporality) == ("s", AGGREGATION_TEMPORALITY_CUMULATIVE)
+    for point in metric.histogram.data_points:
+        assert tuple(point.explicit_bounds) == BOUNDS
+        assert list(point.bucket_counts) == [1] + [0] * len(BOUNDS)
+        assert (point.start_time_unix_nano, point.time_unix_nano) == (1, 2)
 
 
 CONVENTIONS = [

@@ -9,16 +9,16 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Address:
-    """``host`` and ``port``, or ``path`` of a Unix socket; ``zone`` is that of an IPv6 address. ``authority`` is how a
-    server is asked for by name.
+    """``host`` and ``port``, or ``path`` of a Unix socket. ``name`` is the host as name servers know it, ``zone`` is an
+    IPv6 address's, and ``authority`` is how a server is asked for by name.
     """
 
-    __slots__ = ("authority", "host", "is_secure", "path", "port", "zone")
+    __slots__ = ("authority", "host", "is_secure", "name", "path", "port", "zone")
 
     def __init__(self, endpoint: str) -> None:
         """``endpoint`` is a URL, or as gRPC names Unix sockets: ``unix:/path`` or ``unix-abstract:name``."""
         self.host, self.zone, self.port, self.path, self.is_secure = "", "", 0, "", False
-        self.authority = "localhost"
+        self.name, self.authority = b"", "localhost"
         scheme, _, rest = endpoint.partition(":")
         if scheme == _UNIX:
             self.path = rest.removeprefix("//")
@@ -34,6 +34,7 @@ class Address:
         self.is_secure = parts.scheme == "https"
         usual = _PORTS.get(parts.scheme, 0)
         self.port = parts.port or usual
-        host = self.host if self.host.isascii() else self.host.encode("idna").decode()
+        self.name = self.host.encode("ascii" if self.host.isascii() else "idna")
+        host = self.name.decode()
         host = f"[{host}]" if ":" in host else host
         self.authority = host if self.port == usual else f"{host}:{self.port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from erni_run.inside import forks
 from erni_run.inside.notice import describe
 from erni_run.plan import ExportPlan
 
@@ -38,7 +39,9 @@ class Contexts:
 
 def _context(plan: ExportPlan) -> ssl.SSLContext:
     """With the system's authorities if ``plan`` names none."""
-    import ssl  # late: most collectors are spoken to without, and it loads OpenSSL, 5 MB
+    with forks.late_import():  # late: most collectors are spoken to without, and it loads OpenSSL, 5 MB
+        import encodings.idna  # noqa: F401  # ssl imports it with the first name of a server
+        import ssl
 
     try:
         made = ssl.create_default_context(cafile=plan.certificate or None)

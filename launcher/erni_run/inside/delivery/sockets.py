@@ -126,7 +126,8 @@ def connected(address: Address, deadline: Deadline) -> Socket:
 def _addresses(address: Address) -> list[tuple[int, int, int, str, object]]:
     if address.path:
         return [(socket.AF_UNIX, socket.SOCK_STREAM, 0, "", address.path)]
-    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    # bytes, for which no codec is imported
+    found = socket.getaddrinfo(address.name, address.port, type=socket.SOCK_STREAM)
     if not address.zone:
         return list(found)
     # getaddrinfo knows names of zones for link-local addresses alone
