@@ -16,7 +16,8 @@ from erni_run.inside.delivery.address import Address
 from erni_run.inside.delivery.answer import Answer, success
 from erni_run.inside.delivery.connection import Connection, failure
 from erni_run.inside.delivery.grpc_status import Status
-from erni_run.inside.delivery.http2 import Broken, NotHttp2, NotProcessed, Response, Session
+from erni_run.inside.delivery.http2 import NotHttp2, NotProcessed, Session
+from erni_run.inside.delivery.http2_response import Broken, Response
 from erni_run.plan import ExportPlan
 from erni_run.version import __version__
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from erni_run.inside.delivery.answer import Answer, bounded
-from erni_run.inside.delivery.http2 import Response
+from erni_run.inside.delivery.http2_response import Response
 from erni_run.inside.delivery.protobuf import fields, integer, last
 
 _CODES = (

@@ -27,6 +27,7 @@ from hyperframe.frame import (
 
 from erni_run.inside.delivery.connection import Connection
 from erni_run.inside.delivery.header_blocks import Decoder, Encoder, HPACKError
+from erni_run.inside.delivery.http2_response import Broken, Response
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEAD = 9  # bytes of a frame before its payload
@@ -34,7 +35,6 @@ _LARGEST_WINDOW = 2**31 - 1
 _LAST_STREAM = 2**31 - 1
 _FIRST_WINDOW = 65_535
 _LARGEST_BLOCK = 65_536  # bytes of a header block, compressed or not
-_LARGEST_BODY = 65_536  # bytes of an answer that we keep
 _OUTPUT = 131_072  # bytes that are sent at a time
 _CANCEL, _REFUSED_STREAM = 0x8, 0x7
 _OURS = {
@@ -47,42 +47,8 @@ class NotHttp2(Exception):
     """The server's first bytes are of another protocol."""
 
 
-class Broken(Exception):
-    """The server has not kept to HTTP/2: nothing that it says on this connection can be relied on."""
-
-
 class NotProcessed(Exception):
     """The server has not looked at the request, which may be sent again at once (RFC 9113, 8.7)."""
-
-
-class Response:
-    """What has come of an answer, until ``is_over``. Of several fields of one name the first counts.
-
-    ``trailers`` are the headers where there is nothing else. ``reset`` is the code with which the server has cut the
-    answer off. Of ``body`` the first 64 KiB are kept.
-    """
-
-    def __init__(self, stream: int, window: int) -> None:
-        self.stream, self.window = stream, window
-        self.headers: dict[str, str] | None = None
-        self.trailers: dict[str, str] = {}
-        self.body = bytearray()
-        self.reset: int | None = None
-        self.is_over = False
-
-    def take_headers(self, fields: dict[str, str], *, is_last: bool) -> None:
-        """Headers come first, after interim ones perhaps; trailers come last. Raises Broken."""
-        if self.headers is None and not is_last:
-            self.headers = None if fields.get(":status", "").startswith("1") else fields
-        elif is_last:
-            self.headers, self.trailers, self.is_over = self.headers or fields, fields, True
-        else:
-            raise Broken("headers in the middle of an answer")
-
-    def take_data(self, data: bytes, *, is_last: bool) -> None:
-        """More of the body."""
-        self.body += data[: _LARGEST_BODY - len(self.body)]
-        self.is_over = is_last
 
 
 class Session:
