@@ -256,9 +256,12 @@ EXPRESSIONS = {
 }
 
 OURS = {
-    # a variable of ours and its value: the line of the report
+    # a variable of ours, or an address in one of OpenTelemetry's, and its value: the line of the report
     ("OTLP_ENDPOINT", "localhost:4317"): (
         "export.endpoint: expected a URL such as http://localhost:4317, or https:// for TLS [endpoint]"
+    ),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", f"https://me:{SECRET}@host"): (
+        "export.endpoint: the URL holds a user name; put credentials into export.headers [endpoint]"
     ),
 }
 
@@ -273,9 +276,6 @@ OPENTELEMETRYS = {
     ),
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "htpt"): (
         "'htpt' is not one of grpc, http/protobuf; ignored: the default is used [unknown-choice]"
-    ),
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", f"https://me:{SECRET}@host"): (
-        "the URL holds a user name; put credentials into export.headers; ignored: the default is used [endpoint]"
     ),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "deflate"): (
         "'deflate' is not one of gzip, none; ignored: the default is used [unknown-choice]"

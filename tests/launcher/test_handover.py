@@ -343,7 +343,6 @@ SECRETS = {
     "headers of the file": ('headers = { authorization = "Bearer ${TOKEN}" }', {"TOKEN": "hush"}),
     "headers that are ignored": ("", {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer,hush"}),
     "an endpoint with a query": ('endpoint = "http://collector?key=${TOKEN}"', {"TOKEN": "hush"}),
-    "an endpoint that is ignored": ("", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:hush@collector"}),
     "an endpoint that another one goes before": (
         "",
         {"OTLP_ENDPOINT": "http://collector", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector?key=hush"},

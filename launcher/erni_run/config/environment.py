@@ -4,9 +4,9 @@ Variables are looked up by name alone, because the caller notes which ones matte
 (OpenTelemetry specification, "General SDK Configuration"). Names and meanings follow the Python SDK where it differs
 from the specification: OTEL_EXPORTER_OTLP_TIMEOUT is in seconds, not milliseconds.
 
-A mistake in a variable of ours stops the start, as one in the file does. One of OpenTelemetry's never does: other
-programs are given it, too, and its specification asks for a warning and the default ("Environment variable
-specification", "Parsing").
+A mistake in a variable of ours stops the start, as one in the file does. One of OpenTelemetry's does not: other programs
+are given it, too, and its specification asks for a warning and the default ("Environment variable specification",
+"Parsing"). An address is the exception: spans and the headers with them go nowhere but where they were meant to.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from erni_run.errors import Mistake
 ANY_OTLP = "export.otlp"
 """OTEL_TRACES_EXPORTER asks for OTLP and leaves the protocol to others."""
 
-_OTEL = "OTEL_"
+_OTEL, _ADDRESS = "OTEL_", "export.endpoint"
 _PROTOCOLS = ("grpc", "http/protobuf")
 _RESOURCE = {
     "service.name": "service.name",
@@ -82,7 +82,7 @@ def settings(environ: Mapping[str, str]) -> Environment:
         try:
             value = check(text)
         except Wrong as wrong:
-            if variable.startswith(_OTEL):
+            if variable.startswith(_OTEL) and key != _ADDRESS:
                 remarks.setdefault(variable, Remark(variable, option, wrong, is_ignored=True))
             else:
                 mistakes.append(Mistake(variable, option, str(wrong), wrong.slug))
