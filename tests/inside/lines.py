@@ -20,7 +20,7 @@ def raising(error: type[BaseException], lines: int, *, once: bool) -> Iterator[I
     left = itertools.count(lines, -1)
 
     def trace(frame: FrameType, event: str, arg: Any) -> Any:
-        if "/delivery/" not in frame.f_code.co_filename:
+        if "/inside/delivery/" not in frame.f_code.co_filename:
             return None
         if event != "line" or (once and signal.pthread_sigmask(signal.SIG_BLOCK, ())):
             return trace

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from erni_run.config import endpoint, otel, rules
+from erni_run.config import endpoint, messages, otel, rules
 from erni_run.config.otel import Instead
 from erni_run.config.rules import Written, Wrong
 from erni_run.errors import Mistake
@@ -129,6 +129,7 @@ def _readings(environ: Mapping[str, str]) -> Iterator[tuple[str, str, Check]]:
     if environ.get("OTEL_TRACES_SAMPLER", "").strip().lower().endswith("traceidratio"):
         yield "sampling.ratio", "OTEL_TRACES_SAMPLER_ARG", lambda text: rules.ratio(Written(text, text))
     yield "libraries.disable", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", otel.names
+    yield "messages", "ERNI_RUN_MESSAGES", messages.place
     yield "disabled", "OTEL_SDK_DISABLED", otel.boolean
     yield "sdk.internal_metrics", "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", otel.boolean
     for key, name in _LIMITS:
@@ -149,7 +150,8 @@ def _with_scheme(text: str, environ: Mapping[str, str]) -> str:
 
 
 def _spread(found: dict[str, Setting]) -> None:
-    """Take apart what one variable says about several keys."""
+    """Take apart what one variable says about several keys, and take out what is no key of the file."""
+    found.pop("messages", None)  # inside/notice.py reads the variable, in children of the application, too
     attributes = found.pop("service.attributes", None)
     for name, value in attributes.value.items() if attributes else ():
         key = _RESOURCE.get(name, f"service.attributes.{name}")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from erni_run.inside.ending import at_end
 from erni_run.inside.forks import in_child
-from erni_run.inside.notice import describe, say_once
+from erni_run.inside.notice import describe, say_rarely
 from erni_run.inside.ourselves import aside
 from erni_run.inside.signals import signals_blocked
 
@@ -86,7 +86,7 @@ class Background:
         try:
             self._work()
         except Exception as error:  # the thread outlives whatever goes wrong once
-            say_once(f"{self._name}: {describe(error)}")
+            say_rarely(f"{self._name}: {describe(error)}", kind=self._name)
         finally:
             self._is_working = False
 

@@ -55,7 +55,8 @@ class _Fields:
         try:
             aside(self._add, record, always)
         except Exception as error:
-            say_once(f"{self._library}: log lines go without their trace: {describe(error)}")
+            what = f"{self._library}: log lines go without their trace"
+            say_once(f"{what}: {describe(error)}", kind=what)
 
     def _add(self, record: dict[str, Any], always: bool) -> None:
         wanted = self._read_plan() if self._wanted is None else self._wanted

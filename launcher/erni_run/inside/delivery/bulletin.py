@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from erni_run.inside.delivery.account import Counts
 from erni_run.inside.delivery.transport import Answer
-from erni_run.inside.notice import say, say_once
+from erni_run.inside.notice import say, say_rarely
 
 _PATIENCE = 5.0  # seconds of trouble that nobody needs to hear of
 _INTERVAL = 60.0  # seconds between two lines
@@ -66,7 +66,7 @@ class Bulletin:
 
     def rejected(self, count: int, reason: str) -> None:
         """The collector has refused ``count`` spans for good."""
-        say_once(f"{self._address} rejected {spans(count)}: {reason}")
+        say_rarely(f"{self._address} rejected {spans(count)}: {reason}", kind="rejected")
 
     def kept(self, count: int, size: int, reason: str) -> None:
         """At the end of the process, ``count`` spans are left on disk."""

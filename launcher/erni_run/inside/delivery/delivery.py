@@ -22,7 +22,7 @@ from erni_run.inside.delivery.courier import Courier, Watcher
 from erni_run.inside.delivery.encoder import encode, encode_resource, encode_scope
 from erni_run.inside.delivery.request import Head, head
 from erni_run.inside.forks import in_child
-from erni_run.inside.notice import describe, say_once
+from erni_run.inside.notice import describe, say_once, say_rarely
 from erni_run.plan import ExportPlan, SpoolPlan
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Delivery:
             if ourselves.is_to_be_raised(error):
                 raise
             self._courier.intake.refuse("not encodable")
-            say_once(f"a span cannot be encoded: {describe(error)}")
+            say_rarely(f"a span cannot be encoded: {describe(error)}", kind="encoding")
         if self._is_over and self._courier.intake.journal is None:
             say_once("spans that end after the end of the process are dropped")
         if not self._background.is_running and ourselves.aside(self._background.start):

@@ -27,7 +27,8 @@ def run_after(function: FunctionType, call: Callable[[], object]) -> None:
         except Exception as error:
             if is_to_be_raised(error):
                 raise
-            say_once(f"{function.__module__}.{function.__qualname__}: {describe(error)}")
+            where = f"{function.__module__}.{function.__qualname__}"
+            say_once(f"{where}: {describe(error)}", kind=where)
         return result
 
     def fail(_: bool) -> None:

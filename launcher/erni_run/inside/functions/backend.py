@@ -51,7 +51,7 @@ def backend(site: Site) -> Backend:
         except Exception as error:  # e.g. an SDK that cannot be imported
             if is_to_be_raised(error):
                 raise
-            say_once(f"no spans are recorded: {describe(error)}")
+            say_once(f"no spans are recorded: {describe(error)}", kind="no spans")
             return _none()
     return _stock(site, kind, attributes)
 

@@ -238,4 +238,5 @@ def _failed(where: str, attribute: str, error: BaseException) -> None:
     if is_to_be_raised(error):
         raise error
     failed_captures[where or "@traced_span"] += 1
-    say_once(f"{where or 'capture'}: {attribute!r} is left out where its expression fails: {describe(error)}")
+    what = f"{where or 'capture'}: {attribute!r} is left out where its expression fails"
+    say_once(f"{what}: {describe(error)}", kind=what)

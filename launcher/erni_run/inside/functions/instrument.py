@@ -291,7 +291,7 @@ def _guarded(work: Callable[[], None]) -> None:
     try:
         aside(work)
     except Exception as error:  # it is the collector of garbage that calls
-        say_once(f"functions of a module that is gone: {describe(error)}")
+        say_once(f"functions of a module that is gone: {describe(error)}", kind="functions that are gone")
 
 
 def _say(wish: Wish, what: str) -> None:

@@ -361,7 +361,8 @@ class Probe:
     def _swallow(self, what: str, error: BaseException) -> None:
         if is_to_be_raised(error):
             raise error
-        say_once(f"{self._site.name}: a span could not be {what}: {describe(error)}")
+        trouble = f"{self._site.name}: a span could not be {what}"
+        say_once(f"{trouble}: {describe(error)}", kind=trouble)
 
 
 def _only_a_span(what: Any) -> Any:

@@ -15,7 +15,7 @@ from erni_run.inside.background import Background
 from erni_run.inside.counts import failed_captures
 from erni_run.inside.delivery.transport import METRICS, Answer, Transport, open_transport
 from erni_run.inside.forks import in_child
-from erni_run.inside.notice import say_once
+from erni_run.inside.notice import say_rarely
 from erni_run.inside.settlement import Settlement
 from erni_run.plan import ExportPlan, MetricsPlan
 
@@ -104,7 +104,8 @@ class Reporter:
         if not (answer.misconfigured or answer.refused):
             return
         if self._is_asked_for:
-            say_once(f"{self._export.endpoint.partition('?')[0]} takes no metrics: {answer.reason}")
+            address = self._export.endpoint.partition("?")[0]
+            say_rarely(f"{address} takes no metrics: {answer.reason}", kind="metrics")
         else:
             self._is_unwanted = True
             self._settlement.stop()

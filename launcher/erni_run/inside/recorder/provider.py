@@ -112,7 +112,7 @@ class _Tracer(trace.Tracer):
             except Exception as error:  # whoever starts a span is the application, or a library of its
                 if ourselves.is_to_be_raised(error):
                     raise
-                say_once(f"no spans are recorded: {describe(error)}")
+                say_once(f"no spans are recorded: {describe(error)}", kind="no spans")
                 self._real = trace.NoOpTracer()
         return self._real
 

@@ -15,7 +15,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from erni_run.inside.forks import in_child, process
-from erni_run.inside.notice import describe, say_once
+from erni_run.inside.notice import describe, say_rarely
 from erni_run.inside.ourselves import aside, is_a_signal_handlers, is_to_be_raised
 from erni_run.inside.recorder.ids import Lot, OwnIds, random_bits
 from erni_run.inside.recorder.resource import identity
@@ -166,7 +166,7 @@ class Recorder(TracerProvider):
         except Exception as error:
             if is_to_be_raised(error):
                 raise
-            say_once(f"{span._name}: a span could not be recorded: {describe(error)}")
+            say_rarely(f"{span._name}: a span could not be recorded: {describe(error)}", kind="not recorded")
         if raised is not None:
             raise raised
 
