@@ -16,6 +16,7 @@ from erni_run.inside.delivery.courier import Courier
 from erni_run.inside.delivery.spool import destination_name
 from erni_run.inside.delivery.survey import Standing, survey
 from erni_run.plan import Plan
+from erni_run.printable import printable
 from erni_run.start.remembered import working_directory
 
 _PROTOCOLS = ("grpc", "http/protobuf")
@@ -69,5 +70,6 @@ def _report(plan: Plan, ours: str, courier: Courier) -> int:
         print(f"erni-run: {plan.export.endpoint.partition('?')[0]}: {courier.sender.trouble.reason}", file=sys.stderr)
     for destination, pending in left.items():
         if pending and destination != ours:
-            print(f"{destination}: {pending:,} wait; drain them with the configuration that names this destination")
+            advice = "drain them with the configuration that names this destination"
+            print(f"{printable(destination)}: {pending:,} wait; {advice}")
     return int(left.get(ours, 0) > 0)

@@ -24,12 +24,17 @@ class Descriptor:
 
     def __init__(self, number: int) -> None:
         self._number = number
-        self._identity = identity(number)
+        self.identity = identity(number)
 
     @property
     def is_ours(self) -> bool:
         """Whether the number still belongs to the file that was open there at first."""
-        return self._number >= 0 and self._identity is not None and identity(self._number) == self._identity
+        return self._number >= 0 and self.identity is not None and identity(self._number) == self.identity
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is open at the number: somebody has closed it, and nobody has taken it since."""
+        return identity(self._number) is None
 
     @property
     def number(self) -> int:

@@ -26,6 +26,12 @@ _MAGIC = b"ERNIACC1"
 _SLOTS = (64, 2048)
 _SLOT_SIZE = 1984
 _MOST_REASONS = 8
+_OTHER = "other"
+_LONGEST_REASON = 64  # characters
+_MOST_BYTES = 1 << 16  # of the totals
+_MOST_SPANS = 1 << 63
+_FLIPS = 1 << 64
+_UNREADABLE = (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 _LOCK = "totals.lock"
 _LONGEST_WAIT = 0.1  # seconds for the lock of the totals
 
@@ -88,13 +94,23 @@ class Tally:
         with self._lock:
             return {"delivered": self.delivered, "rejected": dict(self.rejected), "dropped": dict(self.dropped)}
 
+    def in_short(self) -> dict[str, Any]:
+        """As ``as_json``, without the reasons."""
+        return {
+            "delivered": self.delivered,
+            "rejected": {_OTHER: sum(self.rejected.values())},
+            "dropped": {_OTHER: sum(self.dropped.values())},
+        }
+
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Tally:
-        """The counters that ``as_json`` gave. Raises ValueError, TypeError or KeyError for anything else."""
-        counters = [raw["delivered"], *raw["rejected"].values(), *raw["dropped"].values()]
-        if not all(isinstance(count, int) and count >= 0 for count in counters):
-            raise ValueError("a counter is no count")
-        return cls(raw["delivered"], raw["rejected"], raw["dropped"])
+        """The counters that ``as_json`` gave. Raises one of ``_UNREADABLE`` for anything else."""
+        tally = cls(_count(raw["delivered"]))
+        for reason, spans in raw["rejected"].items():
+            tally.reject(_count(spans), reason[:_LONGEST_REASON])
+        for reason, spans in raw["dropped"].items():
+            tally.drop(_count(spans), reason[:_LONGEST_REASON])
+        return tally
 
 
 @dataclass(frozen=True)
@@ -104,6 +120,12 @@ class Mark:
     segment: int = 0
     offset: int = 0
     spans: int = 0
+
+    @classmethod
+    def of(cls, raw: Any) -> Mark:
+        """The mark of three counts. Raises one of ``_UNREADABLE`` for anything else."""
+        segment, offset, spans = map(_count, raw)
+        return cls(segment, offset, spans)
 
 
 class Account:
@@ -122,11 +144,11 @@ class Account:
         account = cls(folder)
         for _ in range(3):  # its owner may be writing
             try:
-                content = folder.read(ACCOUNT)
+                content = folder.read(ACCOUNT, _SLOTS[-1] + _SLOT_SIZE)
                 account._flip = int.from_bytes(content[8:16], "little")
                 account._take(content)
                 break
-            except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+            except _UNREADABLE:
                 continue
         return account
 
@@ -135,19 +157,22 @@ class Account:
             raise ValueError("not an account")
         start = _SLOTS[self._flip % 2]
         raw = json.loads(content[start : start + _SLOT_SIZE])
-        self.tally, self.mark, self.settled_blob = Tally.of(raw), Mark(*raw["mark"]), str(raw["blob"])
+        self.tally, self.mark, self.settled_blob = Tally.of(raw), Mark.of(raw["mark"]), str(raw["blob"])
 
     def write(self) -> None:
         """Write all of it: into the slot that is not valid, which then becomes the valid one. Raises OSError."""
-        raw = {**self.tally.as_json(), "mark": [self.mark.segment, self.mark.offset, self.mark.spans]}
-        slot = json.dumps({**raw, "blob": self.settled_blob}).encode().ljust(_SLOT_SIZE)
-        descriptor = self._folder.open(ACCOUNT, os.O_RDWR | os.O_CREAT)
-        try:
-            os.pwrite(descriptor, slot, _SLOTS[(self._flip + 1) % 2])
-            os.pwrite(descriptor, _MAGIC + (self._flip + 1).to_bytes(8, "little"), 0)
-            self._flip += 1
-        finally:
-            os.close(descriptor)
+        flip = (self._flip + 1) % _FLIPS
+        slot = self._slot(self.tally.as_json())
+        if len(slot) > _SLOT_SIZE:
+            slot = self._slot(self.tally.in_short())
+        with self._folder.opened(ACCOUNT, os.O_RDWR | os.O_CREAT) as descriptor:
+            os.pwrite(descriptor, slot, _SLOTS[flip % 2])
+            os.pwrite(descriptor, _MAGIC + flip.to_bytes(8, "little"), 0)
+            self._flip = flip
+
+    def _slot(self, counters: dict[str, Any]) -> bytes:
+        mark = [self.mark.segment, self.mark.offset, self.mark.spans]
+        return json.dumps({**counters, "mark": mark, "blob": self.settled_blob}).encode().ljust(_SLOT_SIZE)
 
 
 def read_totals(destination: Folder) -> Tally:
@@ -180,9 +205,9 @@ def fold(destination: Folder, name: str, tally: Tally) -> bool:
 
 def _totals(destination: Folder) -> tuple[Tally, str]:
     try:
-        raw = json.loads(destination.read(TOTALS))
+        raw = json.loads(destination.read(TOTALS, _MOST_BYTES))
         return Tally.of(raw), str(raw["last"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except _UNREADABLE:
         return Tally(), ""
 
 
@@ -217,5 +242,13 @@ def _try(descriptor: int) -> bool:
 
 
 def _add(counters: dict[str, int], spans: int, reason: str) -> None:
-    key = reason if reason in counters or len(counters) < _MOST_REASONS else "other"
+    if not spans:
+        return
+    key = reason if reason in counters or len(counters) < _MOST_REASONS else _OTHER
     counters[key] = counters.get(key, 0) + spans
+
+
+def _count(raw: Any) -> int:
+    if not isinstance(raw, int) or not 0 <= raw < _MOST_SPANS:
+        raise ValueError("no count of spans")
+    return raw

@@ -12,7 +12,7 @@ from erni_run.inside.delivery.journal import Remains
 from erni_run.inside.delivery.request import Batch, join
 from erni_run.inside.delivery.sender import Outcome
 from erni_run.inside.delivery.spool import Spool
-from erni_run.inside.notice import describe, say_once
+from erni_run.inside.notice import describe, say_rarely
 
 _INTERVAL = 10.0  # seconds between two looks at what others have left
 _MOST_ORPHANS = 64  # in one look
@@ -47,10 +47,20 @@ class Backlog:
             self._next_look = 0.0 if self._inherited is not None else self._next_look  # there may be more
         if self._inherited is None:
             return False
-        if not self._carry_inherited(self._inherited):
+        try:
+            has_more = self._carry_inherited(self._inherited)
+        except (OSError, ValueError) as error:  # its files are not what they should be, or the disk is full
+            say_rarely(f"a folder in the spool cannot be delivered: {describe(error)}", kind="inherited")
+            has_more = False
+        if not has_more:
             self._barren.add(self._inherited.name)  # should anything be left of it
             self.release()
         return True
+
+    def move(self, spool: Spool, own: Holding) -> None:
+        """Go on in ``spool``: it has been made anew, and so has this process's ``own`` holding."""
+        self.release()
+        self._spool, self._own = spool, own
 
     def tidy(self) -> None:
         """While the collector takes nothing: what others have left becomes small and stays within its bounds."""
@@ -65,7 +75,7 @@ class Backlog:
             try:
                 self._shrink(orphan)
             except OSError as error:
-                say_once(f"spans cannot be put on disk: {describe(error)}")
+                say_rarely(f"spans cannot be put on disk: {error.strerror or describe(error)}", kind="disk")
             finally:
                 orphan.release()
 
@@ -103,14 +113,15 @@ class Backlog:
         """Send the oldest blob of ``holding``; False if there is none."""
         blob = next(iter(holding.blobs()), None)
         if blob is None:
-            holding.kept_spans = holding.kept_bytes = 0  # somebody has removed them
+            holding.recount()
+            holding.kept_bytes = 0
             return False
         try:
             outcome = self._send(Batch(holding.load(blob), blob.spans))
         except FileNotFoundError:
             return True
         except (OSError, ValueError) as error:
-            say_once(f"a file in the spool cannot be read: {describe(error)}")
+            say_rarely(f"a file in the spool cannot be read: {describe(error)}", kind="damaged")
             holding.account.tally.drop(blob.spans, "damaged")
             holding.cross_off(blob)
             return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -11,15 +12,15 @@ from collections.abc import Callable, Sequence
 from erni_run.inside.delivery.account import Counts, Mark, Tally
 from erni_run.inside.delivery.backlog import Backlog, put_aside
 from erni_run.inside.delivery.bulletin import Bulletin
-from erni_run.inside.delivery.folder import is_mappable
 from erni_run.inside.delivery.holding import Blob, Holding
 from erni_run.inside.delivery.intake import Intake
 from erni_run.inside.delivery.journal import Journal
+from erni_run.inside.delivery.place import Place
 from erni_run.inside.delivery.request import Batch, spans_of
 from erni_run.inside.delivery.sender import Connect, Outcome, Sender
 from erni_run.inside.delivery.spool import Spool
 from erni_run.inside.delivery.transport import open_transport
-from erni_run.inside.notice import describe, say_once
+from erni_run.inside.notice import describe, say_once, say_rarely
 from erni_run.plan import ExportPlan, SpoolPlan
 
 Watcher = Callable[[Sequence[bytes], str, str], None]
@@ -43,8 +44,7 @@ class Courier:
         self._plan = plan
         self._watchers = watchers
         self._tally = Tally()
-        self._spool: Spool | None = None
-        self._holding: Holding | None = None
+        self._place = Place(export, plan, self._tally, self._report_dropped)
         self._backlog: Backlog | None = None
         self._overflow: deque[bytes] = deque()
         self.lock = threading.Lock()
@@ -53,34 +53,30 @@ class Courier:
         self.sender = Sender(export, self._keep_rejected, connect)
         self.bulletin = Bulletin(export.endpoint.partition("?")[0], "in memory")  # a query may hold a key
 
-    def open_spool(self) -> None:
-        """Find the place on disk; where there is none, spans wait in memory, which is said once."""
-        if not self._plan.path:
-            return
-        try:
-            self._spool = Spool.at(self._export, self._plan, self._report_dropped)
-        except OSError as error:
-            say_once(f"spans wait in memory only, there is no place for them on disk: {describe(error)}")
-
     def _open_journal(self) -> Journal | None:
         """On an application's thread, for its first span."""
-        if self._plan.journal:
-            self.open_spool()
-        if self._spool is None:
-            return None
-        try:
-            self._holding = Holding.found(self._spool.destination, self._tally)
+        journal = self._place.open_journal()
+        if self._spool is not None and self._holding is not None:
             self._backlog = Backlog(self._spool, self._holding, self._send, self._settle)
             self.bulletin.place = "on disk"
-            if is_mappable(self._plan.path):
-                return self._spool.new_journal(self._holding)
-            say_once(
-                f"{self._plan.path} is on a file system where a journal is not safe: spans wait in memory, and "
-                "on disk only while the collector takes none"
-            )
-        except OSError as error:
-            say_once(f"spans wait in memory, no journal can be kept: {describe(error)}")
-        return None
+        return journal
+
+    @property
+    def _spool(self) -> Spool | None:
+        return self._place.spool
+
+    @property
+    def _holding(self) -> Holding | None:
+        return self._place.holding
+
+    def _look_after_place(self) -> None:
+        before = self._holding
+        self._place.look_after(self.intake.journal, self.intake.in_turn)
+        spool, holding = self._spool, self._holding
+        if self._backlog is not None and spool is not None and holding is not None and holding is not before:
+            self._backlog.move(spool, holding)
+        if holding is not None:
+            self.bulletin.place = "on disk" if self._place.is_there else "in memory"
 
     @property
     def counts(self) -> Counts:
@@ -102,6 +98,7 @@ class Courier:
 
     def round(self) -> None:
         """Deliver what is there: what is new first, then what has waited. In a thread that holds ``lock``."""
+        self._look_after_place()
         self._prepare()
         self._carry_own()
         if self.sender.breaker.is_open:
@@ -117,7 +114,8 @@ class Courier:
         try:
             journal.prepare()
         except OSError as error:
-            say_once(f"the journal cannot grow, spans wait in memory as well: {describe(error)}")
+            why = error.strerror or describe(error)
+            say_rarely(f"the journal cannot grow, spans wait in memory as well: {why}", kind="journal")
 
     def _may_send(self) -> bool:
         return not self.sender.breaker.is_open and time.monotonic() < self.until
@@ -186,7 +184,7 @@ class Courier:
                 memory.settle()
             self._spool.expire(holding)
         except OSError as error:
-            say_once(f"spans cannot be put on disk: {describe(error)}")
+            _say_not_on_disk(error)
 
     def _carry_backlog(self) -> None:
         backlog, is_at_end = self._backlog, self.until is not math.inf
@@ -237,7 +235,7 @@ class Courier:
 
     def drain(self, until: float) -> None:
         """Deliver what others have left, until there is no more of it or the clock (monotonic) says ``until``."""
-        self.open_spool()
+        self._place.open_spool()
         if self._spool is None:
             return
         self.until = until
@@ -252,10 +250,13 @@ class Courier:
     def leave(self) -> None:
         """The end of the process: leave things so that another can go on. In a thread that holds ``lock``."""
         is_over = self.intake.close()
+        self._look_after_place()
         journal, holding = self.intake.journal, self._holding
         if self._backlog is not None:
             self._backlog.release()
+        self._keep_displaced()
         self._keep_memory()
+        self._give_up()
         self._tell_at_end()
         if not is_over:
             return  # as in leave_as_it_is
@@ -269,19 +270,41 @@ class Courier:
         """The end of the process, while the thread waits for the collector: the journal is safe as it is."""
         self.intake.close()
         self._keep_memory()
+        self._lose(self.intake.memory.give_up())
         self._tell_at_end()
 
-    def _tell_at_end(self) -> None:
-        late = f"no answer within the exit budget of {self._export.exit_budget:g} s"
-        reason = self.sender.trouble.reason or (late if time.monotonic() >= self.until else "they ended too late")
+    def _give_up(self) -> None:
+        """What is not on disk by now is lost."""
+        journal, is_there = self.intake.journal, self._place.is_there
         lost = self.intake.memory.give_up()
+        while journal is not None and not (is_there and not journal.displaced) and (found := journal.oldest()):
+            batch, mark = found
+            lost += spans_of(batch.request)
+            journal.settle(mark)
+        self._lose(lost)
+
+    def _lose(self, lost: list[bytes]) -> None:
         if lost:
             self._tally.drop(len(lost), "end of the process")
-            self.bulletin.lost(len(lost), reason)
+            self.bulletin.lost(len(lost), self._reason_at_end)
             self._overflow.extend(lost)
             self._report_overflow("end of the process")
+
+    @property
+    def _reason_at_end(self) -> str:
+        late = f"no answer within the exit budget of {self._export.exit_budget:g} s"
+        return self.sender.trouble.reason or (late if time.monotonic() >= self.until else "they ended too late")
+
+    def _tell_at_end(self) -> None:
+        holding = self._holding
+        if holding is not None:
+            with contextlib.suppress(OSError):
+                holding.recount()
         if (kept := self.counts.pending) > 0:
-            self.bulletin.kept(kept, self.size, reason)
+            if self._place.is_there:
+                self.bulletin.kept(kept, self.size, self._reason_at_end)
+            else:
+                self.bulletin.lost(kept, self._reason_at_end)
 
     def _keep_memory(self) -> None:
         """Put what is in memory on disk, as far as there is one."""
@@ -291,9 +314,26 @@ class Courier:
                 holding.keep(batch, durable=False)
                 memory.settle()
         except OSError as error:
-            say_once(f"spans cannot be put on disk: {describe(error)}")
+            _say_not_on_disk(error)
+
+    def _keep_displaced(self) -> None:
+        """Put on disk what is in files that somebody has removed."""
+        journal, holding = self.intake.journal, self._holding
+        if journal is None or holding is None:
+            return
+        try:
+            while journal.displaced and (found := journal.oldest()) is not None:
+                batch, mark = found
+                holding.keep(batch, f"j{mark.segment}", mark.spans - batch.spans, durable=False)
+                self._advance(journal, mark)
+        except OSError as error:
+            _say_not_on_disk(error)
 
     def abandon(self) -> None:
         """In a forked child: all of this is the parent's."""
         if self.intake.journal is not None:
             self.intake.journal.abandon()
+
+
+def _say_not_on_disk(error: OSError) -> None:
+    say_rarely(f"spans cannot be put on disk: {error.strerror or describe(error)}", kind="disk")

@@ -17,6 +17,7 @@ from erni_run.inside.descriptor import Descriptor
 from erni_run.inside.forks import in_child
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY  # a pipe in the place of a file waits for nobody
 _LEVELS = 3  # how many missing folders we make: .local/state/erni-run, but no home of its own
 _MAPPABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "tmpfs", "f2fs", "jfs", "overlay"})
 _MOUNTS = "/proc/self/mountinfo"
@@ -27,6 +28,7 @@ class Folder:
 
     def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = Descriptor(descriptor)
+        self._is_locked = False
         self.path = path
         _open.add(self)
 
@@ -34,6 +36,38 @@ class Folder:
     def descriptor(self) -> int:
         """Raises OSError if the application has closed it, whatever it has opened under that number since."""
         return self._descriptor.number
+
+    def regain(self) -> bool:
+        """Whether this folder is where it was. A descriptor that the application has closed is opened anew; False, too,
+        if somebody has locked the folder meanwhile.
+        """
+        try:
+            status = os.stat(self.path)
+        except PermissionError:  # the user is another one now; those who may look find it
+            return not self.is_removed
+        except OSError:
+            return False
+        is_there = (status.st_dev, status.st_ino) == self._descriptor.identity
+        return is_there and (self._descriptor.is_ours or self._open_again())
+
+    def _open_again(self) -> bool:
+        try:
+            again = Folder(os.open(self.path, _FLAGS), self.path)
+        except OSError:
+            return False
+        is_ours = again._descriptor.identity == self._descriptor.identity and (not self._is_locked or again.lock())
+        if is_ours:
+            self._descriptor, again._descriptor = again._descriptor, self._descriptor
+        again.close()
+        return is_ours
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether it is in no folder any more, as far as can be told."""
+        try:
+            return os.fstat(self.descriptor).st_nlink == 0
+        except OSError:
+            return True
 
     @classmethod
     def at(cls, path: str, *, create: bool) -> Folder:
@@ -61,7 +95,8 @@ class Folder:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        return os.fstat(self.descriptor).st_nlink > 0
+        self._is_locked = os.fstat(self.descriptor).st_nlink > 0
+        return self._is_locked
 
     def names(self) -> list[str]:
         """What is in it, sorted."""
@@ -80,18 +115,16 @@ class Folder:
                     if entry.is_file(follow_symlinks=False):
                         yield entry.name, entry.stat(follow_symlinks=False).st_blocks * 512
 
-    def read(self, name: str) -> bytes:
-        """The content of a file. Raises OSError."""
-        descriptor = self.open(name, os.O_RDONLY)
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read()
+    def read(self, name: str, most: int) -> bytes:
+        """The content of a file, its first ``most`` bytes. Raises OSError."""
+        with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:
+            return file.read(min(most, os.fstat(file.fileno()).st_size))
 
     def write(self, name: str, content: bytes, *, durable: bool = False) -> None:
         """Put ``content`` in the place of the file ``name``, whole or not at all. Raises OSError."""
         unfinished = f"{name}.{os.getpid()}.tmp"
-        descriptor = self.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with os.fdopen(self.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
                 file.write(content)
                 file.flush()
                 if durable:
@@ -102,8 +135,31 @@ class Folder:
             raise
 
     def open(self, name: str, flags: int) -> int:
-        """A descriptor of the file ``name``, for this user alone. Raises OSError."""
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self.descriptor)
+        """A descriptor of the file ``name``, for this user alone. Raises OSError; what is no regular file is none."""
+        descriptor = os.open(name, flags | _SAFE, 0o600, dir_fd=self.descriptor)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "no regular file", os.path.join(self.path, name))
+        return descriptor
+
+    @contextlib.contextmanager
+    def opened(self, name: str, flags: int) -> Iterator[int]:
+        """``open`` for the time of a block."""
+        descriptor = self.open(name, flags)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def identity_of(self, name: str) -> tuple[int, int] | None:
+        """The device and inode of the file ``name``, (0, 0) if there is none; None if that cannot be told."""
+        try:
+            status = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return 0, 0
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def remove(self, name: str) -> None:
         """Remove the file ``name``, if it is there and can be."""

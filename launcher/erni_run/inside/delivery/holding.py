@@ -19,8 +19,11 @@ from erni_run.inside.delivery.account import ACCOUNT, Account, Mark, Tally, fold
 from erni_run.inside.delivery.folder import Folder
 from erni_run.inside.delivery.request import Batch
 
-_BLOB = re.compile(r"(\d{20})-([jm]\d+)-(\d+)-(\d+)\.otlp\.gz")
-_MOST_UNPACKED = 256 << 20  # bytes; no request of ours is nearly as large
+_BLOB = re.compile(r"(\d{20})-([jm]\d{1,20})-(\d{1,9})-(\d{1,9})\.otlp\.gz", re.ASCII)
+_MOST_BYTES = 32 << 20  # of a request, packed or not; none of ours holds more than memory does
+REMOVED = "removed"
+"""Why spans are lost whose file somebody has removed."""
+
 _ATTEMPTS = 100  # against whoever is tidying up
 
 
@@ -44,7 +47,9 @@ class Blob(NamedTuple):
     def of(cls, name: str) -> Blob | None:
         """The blob of that file name, None if it is no blob's."""
         found = _BLOB.fullmatch(name)
-        return cls(name, int(found[1]), found[2], int(found[3]), int(found[4])) if found else None
+        if not found or int(found[3]) >= int(found[4]):
+            return None
+        return cls(name, int(found[1]), found[2], int(found[3]), int(found[4]))
 
 
 class Holding:
@@ -80,7 +85,7 @@ class Holding:
         """The holding ``name``, if its process is gone and nobody else has it. Raises OSError."""
         folder = destination.within(name, create=False)
         try:
-            if folder.lock():
+            if folder.lock() and not segment.is_being_written(folder):
                 holding = cls(destination, folder, name, Account.read(folder))
                 holding._tidy()
                 return holding
@@ -106,6 +111,33 @@ class Holding:
         if blob.origin[0] != "j" or (number, blob.last) <= (mark.segment, mark.spans):
             return False
         return segment.committed(self.folder, number) >= blob.last
+
+    def regain(self) -> bool:
+        """Whether it is where it was, with its lock; see ``Folder.regain``."""
+        return self.destination.regain() and self.folder.regain()
+
+    def take_over(self, old: Holding) -> int:
+        """Take what is left of ``old``, which was this process's until now. How many of its spans are gone for good."""
+        with contextlib.suppress(OSError):  # most likely all of it is gone
+            for blob in old.blobs():
+                content = old.folder.read(blob.name, _MOST_BYTES)
+                self.folder.write(blob.name, content)
+                self.kept_spans += blob.spans
+                self.kept_bytes += len(content)
+                old.folder.remove(blob.name)
+            old.folder.remove(ACCOUNT)
+        lost = max(0, old.kept_spans - self.kept_spans)
+        self.account.tally.drop(lost, REMOVED)
+        old.folder.close()
+        old.destination.close()
+        return lost
+
+    def recount(self) -> None:
+        """Count what somebody has removed of the blobs that this process has put here."""
+        if self.kept_spans > 0:
+            there = sum(blob.spans for blob in self.blobs())
+            self.account.tally.drop(max(0, self.kept_spans - there), REMOVED)
+            self.kept_spans = min(self.kept_spans, there)
 
     def blobs(self) -> list[Blob]:
         """The blobs, oldest first."""
@@ -134,7 +166,7 @@ class Holding:
         """The request in ``blob``. Raises OSError if it cannot be read, ValueError if it is damaged."""
         try:
             unpacker = zlib.decompressobj(31)
-            request = unpacker.decompress(self.folder.read(blob.name), _MOST_UNPACKED)
+            request = unpacker.decompress(self.folder.read(blob.name, _MOST_BYTES), _MOST_BYTES)
         except zlib.error as error:
             raise ValueError(f"{blob.name}: {error}") from None
         if not unpacker.eof:

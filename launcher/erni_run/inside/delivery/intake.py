@@ -70,6 +70,26 @@ class Intake:
         self._take_along()
         return True
 
+    def in_turn(self, work: Callable[[], object]) -> bool:
+        """Call ``work()``, which is short, while nobody writes. False if somebody does not come to an end."""
+        while not self._try_turn(work):
+            if not self._waits_for_turn():
+                return False
+        if self._waiting:
+            self._take_along()
+        return True
+
+    def _try_turn(self, work: Callable[[], object]) -> bool:
+        was_busy = True
+        try:
+            was_busy, self._is_busy = self._is_busy, True
+            if not was_busy:
+                work()
+        finally:
+            if not was_busy:
+                self._is_busy = False
+        return not was_busy
+
     def _waits_for_turn(self) -> bool:
         """Wait while another thread is here, but not for one that may wait for us: False if this very one is in the
         middle of its turn, or if another one does not come out of it, beneath a signal handler or a slow disk.
@@ -152,4 +172,4 @@ def _has_turn(frame: FrameType | None) -> bool:
     return False
 
 
-_TURNS = {Intake.take.__code__, Intake._take_along.__code__}
+_TURNS = {Intake.take.__code__, Intake._take_along.__code__, Intake._try_turn.__code__}

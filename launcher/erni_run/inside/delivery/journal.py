@@ -10,11 +10,13 @@ from __future__ import annotations
 import itertools
 from builtins import len  # noqa: A004  # what an application puts in its place is not ours to call
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 from erni_run.inside.delivery.account import Mark
 from erni_run.inside.delivery.folder import Folder
 from erni_run.inside.delivery.request import Batch, Head, join
-from erni_run.inside.delivery.segment import START, Segment, file_name, fits, numbers, read_commit, read_records
+from erni_run.inside.delivery.segment import SIZE, START, Segment, file_name, fits, numbers, read_commit, read_records
 
 _SPARES, _MOST_SPARES = 3, 15
 
@@ -32,6 +34,7 @@ class Journal:
         self._numbers = itertools.count(1)  # for the thread that ends spans and the one that prepares
         self._segments: deque[Segment] = deque()  # the last one is written, the first one holds the oldest spans
         self._spares: deque[Segment] = deque()
+        self._displaced: set[Segment] = set()
         self._wanted = 1  # spares
         self._is_refused = False  # since then
         self._used = 0  # spares since the last look
@@ -77,6 +80,35 @@ class Journal:
             self._is_refused = True
             return None
 
+    def move(self, folder: Folder, in_turn: Callable[[Callable[[], object]], bool]) -> None:
+        """Go on in ``folder``, which may be the same, in a new segment. What was written before is ``displaced``: it is
+        in memory that need not be a file any more. ``in_turn`` calls while nobody appends. Raises OSError.
+        """
+        fresh, spares = Segment(folder, next(self._numbers)), self._spares
+        if not in_turn(partial(self._go_on, folder, fresh)):
+            fresh.close(remove=True)
+            return
+        while spares:
+            spares.pop().close(remove=True)
+
+    def _go_on(self, folder: Folder, fresh: Segment) -> None:
+        self._spares = deque()
+        self._displaced.update(self._segments)
+        self._folder = folder
+        self._segments.append(fresh)
+        self.last = fresh
+
+    @property
+    def displaced(self) -> int:
+        """How many spans wait that ``move`` has left where they were."""
+        spans = sum(segment.spans for segment in self._displaced)
+        return spans - (self.mark.spans if self._segments[0] in self._displaced else 0) if spans else 0
+
+    def is_whole_in(self, folder: Folder) -> bool:
+        """Whether what is written here, and not displaced, is in ``folder``: nobody has removed a file."""
+        segments = [segment for segment in list(self._segments) if segment not in self._displaced]
+        return self._folder is folder and not any(segment.is_missing for segment in segments)
+
     @property
     def is_crowded(self) -> bool:
         """Whether more than the segment that is being written holds spans."""
@@ -121,7 +153,7 @@ class Journal:
         self.mark = Mark(self._segments[1].number, START, 0)
         self._segments.popleft()
         self._closed_spans += spans
-        if len(self._spares) < self._wanted:
+        if segment not in self._displaced and len(self._spares) < self._wanted:
             try:
                 segment.renew(next(self._numbers))
                 self._spares.append(segment)
@@ -129,6 +161,7 @@ class Journal:
             except OSError:  # the folder is not what it was
                 segment.abandon()
                 return
+        self._displaced.discard(segment)
         segment.close(remove=True)
 
     def prepare(self) -> None:
@@ -193,7 +226,7 @@ class Remains:
         self.mark = mark
 
     def _read(self, number: int) -> tuple[Batch, Mark] | None:
-        content = self._folder.read(file_name(number))
+        content = self._folder.read(file_name(number), SIZE)
         end, spans = read_commit(content)
         if spans <= self.mark.spans:
             return None

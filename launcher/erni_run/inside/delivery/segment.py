@@ -7,6 +7,7 @@ head itself, whose own number comes first in it; a head stands in every segment 
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import re
@@ -17,7 +18,9 @@ from zlib import crc32
 
 from erni_run.inside.delivery.account import Mark
 from erni_run.inside.delivery.folder import Folder
+from erni_run.inside.delivery.mapping import Mapping, is_locked
 from erni_run.inside.delivery.request import Head, Record
+from erni_run.inside.descriptor import identity
 
 SIZE = 1 << 20
 """Bytes of a segment, and so the most that goes into one request."""
@@ -33,7 +36,7 @@ _OFFSET = 0xFFFFFFFF
 _ONE_SPAN = 1 << 32
 _MOST_HEADS = 0xFFFF
 _PIECE = 4096  # above 5 KiB crc32 lets other threads run, and the application's would wait for its turn
-_NAME = re.compile(r"(\d{8})\.jnl")
+_NAME = re.compile(r"(\d{8})\.jnl", re.ASCII)
 
 
 class Segment:
@@ -42,18 +45,20 @@ class Segment:
     def __init__(self, folder: Folder, number: int) -> None:
         """Raises OSError: there is no space, or no right to it."""
         self.number = number
-        self._folder = folder
+        self.folder = folder
         self._heads: dict[Head, int] = {}
         self._by_number: dict[int, Head] = {}
         descriptor = folder.open(file_name(number), os.O_RDWR | os.O_CREAT | os.O_EXCL)
+        self._identity = identity(descriptor)
         try:
             _reserve(descriptor, SIZE)
-            self._map = mmap.mmap(descriptor, SIZE)
+            self._mapping = Mapping(descriptor, SIZE)
         except BaseException:
             folder.remove(file_name(number))
             raise
         finally:
             os.close(descriptor)
+        self._map = self._mapping.memory
         self._words = memoryview(self._map).cast("Q")
         self._map[:8] = _MAGIC
         self._words[_COMMIT] = self._commit = START
@@ -131,26 +136,33 @@ class Segment:
         self._by_number.clear()
         old, self.number = self.number, number
         names = file_name(old), file_name(number)
-        os.rename(*names, src_dir_fd=self._folder.descriptor, dst_dir_fd=self._folder.descriptor)
+        os.rename(*names, src_dir_fd=self.folder.descriptor, dst_dir_fd=self.folder.descriptor)
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether somebody has removed the file, or put another in its place."""
+        return self.folder.identity_of(file_name(self.number)) not in (self._identity, None)
 
     def close(self, *, remove: bool) -> None:
-        """Give up the mapping; ``remove`` the file, too, or cut it to what is written."""
+        """Give up the mapping; ``remove`` the file, too, as all in it is settled, or cut it to what is written.
+
+        A file that cannot be removed any more holds nothing; one that cannot be cut is larger than it need be.
+        """
         used = self.end
+        if remove:
+            self._words[_COMMIT] = self._commit = START
         self.abandon()
         if remove:
-            self._folder.remove(file_name(self.number))
+            self.folder.remove(file_name(self.number))
             return
-        descriptor = self._folder.open(file_name(self.number), os.O_WRONLY)
-        try:
+        with contextlib.suppress(OSError), self.folder.opened(file_name(self.number), os.O_WRONLY) as descriptor:
             os.ftruncate(descriptor, used)
-        finally:
-            os.close(descriptor)
 
     def abandon(self) -> None:
         """Give up the mapping and nothing else: in a forked child the file is the parent's."""
         try:
             self._words.release()
-            self._map.close()
+            self._mapping.close()
         except BufferError:  # the child interrupted somebody who was reading; the mapping stays, and harms nobody
             return
 
@@ -167,13 +179,9 @@ def pending(folder: Folder, mark: Mark) -> tuple[int, int]:
         if number < mark.segment:
             continue
         try:
-            descriptor = folder.open(file_name(number), os.O_RDONLY)
-        except OSError:  # it has just been settled
+            end, there = read_commit(folder.read(file_name(number), START))
+        except OSError:  # it has just been settled, or is no segment
             continue
-        try:
-            end, there = read_commit(os.pread(descriptor, START, 0))
-        finally:
-            os.close(descriptor)
         is_marked = number == mark.segment
         spans += max(0, there - (mark.spans if is_marked else 0))
         size += max(0, end - (mark.offset if is_marked else START))
@@ -183,9 +191,22 @@ def pending(folder: Folder, mark: Mark) -> tuple[int, int]:
 def committed(folder: Folder, number: int) -> int:
     """How many spans the segment ``number`` holds; 0 if there is none."""
     try:
-        return read_commit(folder.read(file_name(number)))[1]
+        return read_commit(folder.read(file_name(number), START))[1]
     except OSError:
         return 0
+
+
+def is_being_written(folder: Folder) -> bool:
+    """Whether a process has a segment in ``folder`` mapped: it is alive, whatever has become of its descriptors."""
+    return any(_is_locked(folder, number) for number in numbers(folder))
+
+
+def _is_locked(folder: Folder, number: int) -> bool:
+    try:
+        with folder.opened(file_name(number), os.O_RDONLY) as descriptor:
+            return is_locked(descriptor)
+    except OSError:
+        return False
 
 
 def read_commit(content: bytes) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from erni_run.inside.delivery.request import Batch
 from erni_run.plan import ExportPlan, SpoolPlan
 
 VERSION = "v1"
-PROCESS = re.compile(r"\d{20}-\d+")
+PROCESS = re.compile(r"\d{20}-\d+", re.ASCII)
 REJECTED = "rejected"
 
 _MOST_REJECTED = 1 << 20  # bytes that are kept for people to look at
@@ -90,7 +90,8 @@ class Spool:
         return excess <= 0
 
     def expire(self, holding: Holding) -> None:
-        """Drop the blobs of ``holding`` that are too old."""
+        """Drop the blobs of ``holding`` that are too old, and count those that are gone."""
+        holding.recount()
         oldest = time.time_ns() - int(self._plan.max_age * 1e9)
         for blob in holding.blobs():
             if blob.stamp < oldest:
