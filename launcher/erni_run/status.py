@@ -62,6 +62,7 @@ def _as_json(standing: Standing) -> dict[str, Any]:
         "pending_bytes": standing.size,
         "oldest_age_seconds": round(_age(standing), 1),
         **standing.tally.as_json(),
+        "unreadable": standing.unreadable,
     }
 
 
@@ -75,7 +76,7 @@ def _table(path: str, standings: list[Standing]) -> str:
         lines.append(
             "  ".join([name.ljust(widths[0]), *(f.rjust(w) for f, w in zip(figures, widths[1:], strict=True))])
         )
-    lines += [line for standing in standings for line in _reasons(standing)]
+    lines += [line for standing in standings for line in (*_reasons(standing), *_unreadable(standing))]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -99,6 +100,11 @@ def _reasons(standing: Standing) -> list[str]:
         for outcome, reasons in what.items()
         for reason, count in sorted(reasons.items())
     ]
+
+
+def _unreadable(standing: Standing) -> list[str]:
+    found = f"{standing.unreadable:,} in the place of a file or folder of ours and cannot be read"
+    return [f"{printable(standing.destination)}: {found}"] if standing.unreadable else []
 
 
 def _bytes(size: int) -> str:

@@ -165,7 +165,7 @@ def test_damaged_file_gives_what_is_before_the_damage_and_counts_the_rest(folder
     oldest = remains.oldest()
     assert (len(names(oldest[0])) if oldest else 0) == readable
     is_ours = damage != "the magic number"
-    assert remains.corrupt == (3 - readable if is_ours else 0)
+    assert remains.corrupt + remains.beside == (3 - readable if is_ours else 0)
 
 
 def test_file_that_is_cut_off_is_no_trouble(folder: Folder) -> None:

@@ -158,6 +158,8 @@ class Place:
     """A spool in which two processes that are gone have left spans, the first of them in each kind of file."""
 
     def __init__(self, folder: Path) -> None:
+        self.stranger = folder / "account"
+        self.stranger.write_text("not the spool's")
         self.plan = SpoolPlan(path=str(folder / "spool"))
         self.backend = Strict()
         self.numbers = itertools.count(1)
@@ -202,6 +204,7 @@ class Place:
             fresh.round()
         fresh.courier.leave()
         survey(self.plan.path)
+        assert self.stranger.exists()
         assert {self.backend.arrived[span_id] for span_id in (*self.healthy, *ended)} == {1}
 
 

@@ -366,3 +366,24 @@ def test_new_folder_is_not_taken_for_an_abandoned_one(tmp_path: Path) -> None:
     finally:
         is_over.set()
         looking.join()
+
+
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_damaged_spans_are_counted_once_however_often_the_rest_is_sent(tmp_path: Path, attempts: int) -> None:
+    plan, backend = SpoolPlan(path=str(tmp_path)), Backend()
+    process = Process(plan, backend)
+    process.end(9, 1000, "work", itertools.count(1))
+    process.die()
+    (file,) = tmp_path.rglob("*.jnl")
+    content = bytearray(file.read_bytes())
+    content[5000] ^= 0xFF  # in the fifth span
+    file.write_bytes(content)
+    for number in range(attempts):
+        backend.mode = "healthy" if number == attempts - 1 else "away"
+        drain = Courier(EXPORT, plan, connect=lambda _: backend)
+        drain.drain(time.monotonic() + (30 if backend.mode == "healthy" else 0.001))
+    (standing,) = survey(plan.path)
+    assert (standing.tally.as_json(), standing.pending) == (
+        {"delivered": 4, "rejected": {}, "dropped": {"damaged": 5}},
+        0,
+    )

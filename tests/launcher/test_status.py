@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def test_status_tells_what_waits_and_changes_nothing(shop: Workshop) -> None:
         "delivered": 0,
         "rejected": {},
         "dropped": {},
+        "unreadable": 0,
     }
     assert snapshot(spool(shop)) == before
 
@@ -126,6 +128,28 @@ def test_files_that_are_not_ours_stop_nothing(shop: Workshop, file: str) -> None
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(b"\0\xff not ours")
     for command in (("status",), ("status", "--json"), ("drain", "--timeout", "100ms"), ("python", "main.py")):
+        done = shop.run("erni-run", *command)
+        assert "Traceback" not in done.stderr
+        assert done.returncode in {0, 1}
+
+
+def test_what_is_in_the_place_of_a_file_is_counted_and_holds_nobody_up(shop: Workshop) -> None:
+    for _ in range(2):
+        shop.run("erni-run", "python", "main.py")
+    process, _ = sorted(spool(shop).glob("v1/*/*-*"))
+    (process / "account").unlink()
+    os.mkfifo(process / "account")
+    os.mkfifo(process / "00000002.jnl")
+    (process / "00000003.jnl").mkdir()
+    (process / "00000004.jnl").symlink_to("/dev/zero")
+    (process.parent / "01234567890123456789-1").write_text("no folder")
+    (spool(shop) / "v1" / "two\nlines").mkdir()
+    status = shop.run("erni-run", "status")
+    assert (status.stderr, status.returncode) == ("", 0)
+    assert status.stdout.splitlines()[-1].endswith(": 5 in the place of a file or folder of ours and cannot be read")
+    destination, _ = json.loads(shop.run("erni-run", "status", "--json").stdout)["destinations"]
+    assert (destination["pending_spans"], destination["unreadable"]) == (2468, 5)
+    for command in (("drain", "--timeout", "1s"), ("python", "main.py")):
         done = shop.run("erni-run", *command)
         assert "Traceback" not in done.stderr
         assert done.returncode in {0, 1}

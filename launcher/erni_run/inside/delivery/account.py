@@ -212,6 +212,8 @@ def _totals(destination: Folder) -> tuple[Tally, str]:
 
 
 def _remove_account(destination: Folder, name: str) -> None:
+    if "/" in name:  # the totals are not what they should be
+        return
     try:
         folder = destination.within(name, create=False)
     except (OSError, ValueError):

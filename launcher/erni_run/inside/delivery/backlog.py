@@ -17,6 +17,9 @@ from erni_run.inside.notice import describe, say_rarely
 _INTERVAL = 10.0  # seconds between two looks at what others have left
 _MOST_ORPHANS = 64  # in one look
 
+DAMAGED = "damaged"
+"""Why spans are lost that cannot be read."""
+
 Send = Callable[[Batch], Outcome]
 Settle = Callable[[Outcome, Tally], None]
 
@@ -106,6 +109,7 @@ class Backlog:
         outcome = self._send(batch)
         if put_aside(holding, outcome):
             self._settle(outcome, holding.account.tally)
+            holding.account.tally.drop(remains.beside, DAMAGED)
             holding.advance(mark)
         return True
 
@@ -122,7 +126,7 @@ class Backlog:
             return True
         except (OSError, ValueError) as error:
             say_rarely(f"a file in the spool cannot be read: {describe(error)}", kind="damaged")
-            holding.account.tally.drop(blob.spans, "damaged")
+            holding.account.tally.drop(blob.spans, DAMAGED)
             holding.cross_off(blob)
             return True
         if outcome.rest and outcome.settled:
@@ -141,6 +145,7 @@ class Backlog:
             if not self._spool.keep(orphan, batch, f"j{mark.segment}", mark.spans - batch.spans):
                 break
             remains.settle(mark)
+            orphan.account.tally.drop(remains.beside, DAMAGED)
             orphan.advance(mark)
         _count_corrupt(orphan, remains)
         self._spool.expire(orphan)
@@ -165,5 +170,5 @@ def put_aside(holding: Holding | None, outcome: Outcome) -> bool:
 def _count_corrupt(holding: Holding, remains: Remains) -> None:
     corrupt, remains.corrupt = remains.corrupt, 0
     if corrupt:
-        holding.account.tally.drop(corrupt, "damaged")
+        holding.account.tally.drop(corrupt, DAMAGED)
         holding.advance(remains.mark)

@@ -6,13 +6,12 @@ import contextlib
 import math
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from erni_run.inside.delivery.account import Counts, Mark, Tally
 from erni_run.inside.delivery.backlog import Backlog, put_aside
 from erni_run.inside.delivery.bulletin import Bulletin
-from erni_run.inside.delivery.holding import Blob, Holding
+from erni_run.inside.delivery.holding import Holding
 from erni_run.inside.delivery.intake import Intake
 from erni_run.inside.delivery.journal import Journal
 from erni_run.inside.delivery.place import Place
@@ -20,10 +19,9 @@ from erni_run.inside.delivery.request import Batch, spans_of
 from erni_run.inside.delivery.sender import Connect, Outcome, Sender
 from erni_run.inside.delivery.spool import Spool
 from erni_run.inside.delivery.transport import open_transport
+from erni_run.inside.delivery.watchers import Watcher, Watchers
 from erni_run.inside.notice import describe, say_once, say_rarely
 from erni_run.plan import ExportPlan, SpoolPlan
-
-Watcher = Callable[[Sequence[bytes], str, str], None]
 
 _BACKLOG, _BACKLOG_AT_END = 16, 64  # requests of what has waited, between two looks at what is new
 _PAUSE = 0.05  # seconds between two looks at the clock
@@ -42,11 +40,10 @@ class Courier:
     ) -> None:
         self._export = export
         self._plan = plan
-        self._watchers = watchers
+        self._watchers = Watchers(watchers)
         self._tally = Tally()
-        self._place = Place(export, plan, self._tally, self._report_dropped)
+        self._place = Place(export, plan, self._tally, self._watchers.dropped)
         self._backlog: Backlog | None = None
-        self._overflow: deque[bytes] = deque()
         self.lock = threading.Lock()
         self.until = math.inf
         self.intake = Intake(self._tally, self._open_journal, self._overflown)
@@ -71,12 +68,11 @@ class Courier:
 
     def _look_after_place(self) -> None:
         before = self._holding
-        self._place.look_after(self.intake.journal, self.intake.in_turn)
+        is_there = self._place.look_after(self.intake.journal, self.intake.in_turn)
         spool, holding = self._spool, self._holding
         if self._backlog is not None and spool is not None and holding is not None and holding is not before:
             self._backlog.move(spool, holding)
-        if holding is not None:
-            self.bulletin.place = "on disk" if self._place.is_there else "in memory"
+        self.bulletin.place = "on disk" if is_there else "in memory"
 
     @property
     def counts(self) -> Counts:
@@ -104,7 +100,7 @@ class Courier:
         if self.sender.breaker.is_open:
             self._put_on_disk()
         self._carry_backlog()
-        self._report_overflow()
+        self._watchers.catch_up()
         self._tell()
 
     def _prepare(self) -> None:
@@ -164,7 +160,7 @@ class Courier:
         if rejected:
             self.bulletin.rejected(rejected, self.sender.rejection)
         for batch, what, reason in outcome.settled:
-            self._report(batch.request, what, reason)
+            self._watchers.settled(batch.request, what, reason)
 
     def _put_on_disk(self) -> None:
         """While the collector takes nothing: full segments, and what grows in memory, become blobs."""
@@ -207,31 +203,7 @@ class Courier:
 
     def _overflown(self, spans: list[bytes]) -> None:
         say_once("too many spans wait in memory: the oldest are being dropped, and counted")
-        if self._watchers:
-            self._overflow.extend(spans)
-
-    def _report_overflow(self, reason: str = "memory full") -> None:
-        if self._overflow:
-            spans = [self._overflow.popleft() for _ in range(len(self._overflow))]
-            self._call_watchers(spans, "dropped", reason)
-
-    def _report_dropped(self, holding: Holding, blob: Blob, reason: str) -> None:
-        if self._watchers:
-            try:
-                self._report(holding.load(blob), "dropped", reason)
-            except (OSError, ValueError):  # damaged as well
-                return
-
-    def _report(self, request: bytes, what: str, reason: str) -> None:
-        if self._watchers:
-            self._call_watchers(spans_of(request), what, reason)
-
-    def _call_watchers(self, spans: list[bytes], what: str, reason: str) -> None:
-        for watcher in self._watchers:
-            try:
-                watcher(spans, what, reason)
-            except Exception as error:  # what is settled is settled
-                say_once(f"delivery: {describe(error)}")
+        self._watchers.put_off(spans)
 
     def drain(self, until: float) -> None:
         """Deliver what others have left, until there is no more of it or the clock (monotonic) says ``until``."""
@@ -287,8 +259,8 @@ class Courier:
         if lost:
             self._tally.drop(len(lost), "end of the process")
             self.bulletin.lost(len(lost), self._reason_at_end)
-            self._overflow.extend(lost)
-            self._report_overflow("end of the process")
+            self._watchers.put_off(lost)
+            self._watchers.catch_up("end of the process")
 
     @property
     def _reason_at_end(self) -> str:

@@ -18,9 +18,10 @@ from opentelemetry import context
 from erni_run.inside import ourselves
 from erni_run.inside.background import Background
 from erni_run.inside.delivery.account import Counts
-from erni_run.inside.delivery.courier import Courier, Watcher
+from erni_run.inside.delivery.courier import Courier
 from erni_run.inside.delivery.encoder import encode, encode_resource, encode_scope
 from erni_run.inside.delivery.request import Head, head
+from erni_run.inside.delivery.watchers import Watcher
 from erni_run.inside.forks import in_child
 from erni_run.inside.notice import describe, say_once, say_rarely
 from erni_run.plan import ExportPlan, SpoolPlan

@@ -115,6 +115,11 @@ class Folder:
                     if entry.is_file(follow_symlinks=False):
                         yield entry.name, entry.stat(follow_symlinks=False).st_blocks * 512
 
+    def others(self) -> list[str]:
+        """What is in it and is no file."""
+        with os.scandir(self.descriptor) as entries:
+            return [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
+
     def read(self, name: str, most: int) -> bytes:
         """The content of a file, its first ``most`` bytes. Raises OSError."""
         with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:

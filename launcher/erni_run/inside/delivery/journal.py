@@ -203,10 +203,11 @@ class Remains:
         self._folder = folder
         self.mark = mark
         self.corrupt = 0  # spans that were committed and cannot be read, since they were last asked for
+        self.beside = 0  # the same of the segment that ``oldest`` gave, and lost when that is settled
         self._numbers = deque(number for number in sorted(numbers(folder)) if number >= mark.segment)
 
     def oldest(self) -> tuple[Batch, Mark] | None:
-        """See ``Journal.oldest``. What cannot be read is passed over and counted in ``corrupt``."""
+        """See ``Journal.oldest``. What cannot be read is passed over and counted in ``corrupt`` or ``beside``."""
         while self._numbers:
             number = self._numbers[0]
             if number > self.mark.segment:
@@ -233,8 +234,9 @@ class Remains:
         records = list(read_records(content[:end]))
         fresh = records[self.mark.spans :]
         unread = spans - max(len(records), self.mark.spans)
-        self.corrupt += unread
         if not fresh:
+            self.corrupt += unread
             self.mark = Mark(number, end, spans)
             return None
+        self.beside = unread
         return Batch(join(fresh), len(fresh)), Mark(number, end, spans)

@@ -62,21 +62,22 @@ class Place:
         """Whether what is in the holding is on disk, be it where others do not look for it."""
         return self.holding is not None and (self.holding.regain() or not self.holding.folder.is_removed)
 
-    def look_after(self, journal: Journal | None, in_turn: InTurn) -> None:
-        """See that what waits is where others will find it: else it goes on in a new folder, as far as that can be.
-
-        ``in_turn`` calls while nobody writes to ``journal``.
+    def look_after(self, journal: Journal | None, in_turn: InTurn) -> bool:
+        """See that what waits is where others will find it: else it goes on in a new folder. False if there is no place
+        on disk. ``in_turn`` calls while nobody writes to ``journal``.
         """
-        if self.holding is None or self.spool is None:
-            return
+        if self.holding is None:
+            return False
         try:
             if not self.holding.regain():
                 self._move(self.holding)
             if journal is not None and not journal.is_whole_in(self.holding.folder):
                 journal.move(self.holding.folder, in_turn)
+            return True
         except OSError as error:
             why = error.strerror or describe(error)
             say_rarely(f"{self._plan.path} is not what it was, and spans cannot be put there: {why}", kind="place")
+            return self.is_there
 
     def _move(self, old: Holding) -> None:
         spool = Spool.at(self._export, self._plan, self._on_drop)

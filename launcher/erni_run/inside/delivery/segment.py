@@ -167,6 +167,11 @@ class Segment:
             return
 
 
+def is_name(name: str) -> bool:
+    """Whether a segment may be called that."""
+    return _NAME.fullmatch(name) is not None
+
+
 def numbers(folder: Folder) -> list[int]:
     """The numbers of the segments in ``folder``."""
     return [int(found[1]) for found in map(_NAME.fullmatch, folder.names()) if found]
