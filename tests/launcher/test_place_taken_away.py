@@ -5,6 +5,7 @@ The collector is away until the application has come to its end. Then a drain de
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -134,6 +135,34 @@ def test_what_is_taken_away_right_before_the_end_is_on_disk_after_it(store: Offl
     assert store.standing() == {"delivered": 200}
 
 
+@pytest.mark.parametrize("end", ["sys.exit()", "die()"])
+def test_child_that_takes_away_its_parents_place_and_its_own_loses_neither(store: Offline, end: str) -> None:
+    program = f"""
+child = os.fork()
+shop.sell()
+if child == 0:
+    ask('sold')
+    shutil.rmtree(SPOOL)
+    ask('gone')
+    {end}
+os.waitpid(child, 0)
+shop.sell()
+"""
+    store.workshop.write("main.py", PRELUDE + program)
+    with store.start("erni-run", "python", "-W", "ignore", "main.py", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for said in ("sold\n", "gone\n"):
+            assert process.stdout.readline() == said
+            store.wait_for(300)
+            process.stdin.write("\n")
+            process.stdin.flush()
+        _, err = process.communicate(timeout=30)
+    assert "Traceback" not in err
+    assert store.come_online() == dict.fromkeys(store.ended(), 1)
+    assert store.standing() == {"delivered": 400}
+
+
 NO_PLACE = {
     "a file in its place": "shutil.rmtree(SPOOL); open(SPOOL, 'w').close()",
     "a symbolic link in its place": "shutil.rmtree(SPOOL); os.symlink('/tmp', SPOOL)",
@@ -195,3 +224,35 @@ def test_process_whose_descriptors_are_closed_is_not_taken_for_dead(store: Offli
         assert len(store.ended()) == 100
     finally:
         shutil.rmtree(spool)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("is_away", [False, True], ids=["healthy", "away"])
+def test_process_that_becomes_another_user_loses_nothing_and_delivers_nothing_twice(
+    store: Offline, is_away: bool
+) -> None:
+    """It has imported and delivered before: afterwards it may not even read what is in root's home."""
+    become = "ask('sold')\nos.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+    become += "for _ in range(100): shop.work()\nask('sold')\n"
+    store.workshop.write("main.py", PRELUDE + become)
+    store.nobody.close()
+    with contextlib.ExitStack() as online:
+        first = online.enter_context(Collector(store.port))
+        with store.start("erni-run", "python", "main.py", stdin=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stdout.readline() == "sold\n"
+            first.wait_for(lambda spans: len(spans) == 100)
+            if is_away:
+                online.close()
+            process.stdin.write("\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "sold\n"
+            _, err = process.communicate("\n", timeout=30)
+        assert "Traceback" not in err
+        online.close()
+    again = store.come_online()
+    assert len(first.spans) == (100 if is_away else 200)
+    arrived = [*again, *(span.span_id for span in first.spans)]
+    assert len(arrived) == len(set(arrived)) == 200
+    assert store.ended() < set(arrived)
