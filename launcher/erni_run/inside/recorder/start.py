@@ -91,8 +91,10 @@ def _report(plan: Plan, recorder: Recorder, delivery: Delivery, settlement: Sett
 
     def end() -> None:
         until = time.monotonic() + plan.export.exit_budget
-        delivery.shutdown()
-        ourselves.aside(reporter.finish, until - time.monotonic())
+        try:
+            delivery.shutdown()
+        finally:
+            ourselves.aside(reporter.finish, until - time.monotonic())
 
     reporter = Reporter(
         plan.export,
