@@ -13,6 +13,7 @@ import os
 import random
 import resource
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -34,6 +35,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.conftest import Workshop
 from tests.inside.lines import raising
 
 EXPORT = ExportPlan(endpoint="http://collector:4318/v1/traces", protocol="http/protobuf")
@@ -387,3 +389,29 @@ def test_damaged_spans_are_counted_once_however_often_the_rest_is_sent(tmp_path:
         {"delivered": 4, "rejected": {}, "dropped": {"damaged": 5}},
         0,
     )
+
+
+NO_FILE_MORE = """
+import itertools, os, resource
+from erni_run.plan import SpoolPlan
+from tests.inside.test_spool import Backend, Process
+
+backend, number = Backend(), itertools.count(1)
+backend.mode = "away"
+process = Process(SpoolPlan(path=os.path.abspath("spool")), backend)
+process.end(1, 10, "work", number)
+process.round()
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+for _ in range(20):
+    process.end(6, 190_000, "work", number)
+    process.round()
+"""
+
+
+def test_files_that_cannot_be_made_are_one_line_for_each_kind_of_trouble(workshop: Workshop) -> None:
+    """As where a disk has no inodes left: each attempt has another file's name."""
+    here = str(Path(__file__).parents[2])
+    done = workshop.run(sys.executable, "-c", NO_FILE_MORE, environ={"PYTHONPATH": here})
+    assert done.returncode == 0, done.stderr
+    kinds = [line.partition(":")[2].partition(":")[0] for line in done.stderr.splitlines()]
+    assert sorted(kinds) == sorted(set(kinds)) != [], done.stderr

@@ -36,6 +36,7 @@ class Backlog:
         self._settle = settle
         self._inherited: Holding | None = None
         self._barren: set[str] = set()  # what others have left and cannot be read
+        self._troubled: set[str] = set()  # what could not be delivered in this look
         self._next_look = 0.0
 
     def carry(self, *, at_once: bool = False) -> bool:
@@ -43,22 +44,34 @@ class Backlog:
         ten seconds, or ``at_once``.
         """
         if self._own is not None and self._own.kept_spans > 0:
-            self._carry_blob(self._own)
-            return True
+            return self._attempt(self._carry_blob, self._own) is not None
         if self._inherited is None and self._is_time(at_once=at_once):
-            self._inherited = self._spool.adopt(self._known())
+            self._inherited = self._adopt(self._known() | self._troubled)
+            self._troubled = self._troubled if self._inherited is not None else set()
             self._next_look = 0.0 if self._inherited is not None else self._next_look  # there may be more
         if self._inherited is None:
             return False
-        try:
-            has_more = self._carry_inherited(self._inherited)
-        except (OSError, ValueError) as error:  # its files are not what they should be, or the disk is full
-            say_rarely(f"a folder in the spool cannot be delivered: {describe(error)}", kind="inherited")
-            has_more = False
-        if not has_more:
-            self._barren.add(self._inherited.name)  # should anything be left of it
+        has_more = self._attempt(self._carry_inherited, self._inherited)
+        if not has_more:  # should anything be left of it
+            (self._troubled if has_more is None else self._barren).add(self._inherited.name)
             self.release()
         return True
+
+    @staticmethod
+    def _attempt(carry: Callable[[Holding], bool], holding: Holding) -> bool | None:
+        """``carry(holding)``; None if the disk fails or is full, or if there are no more descriptors."""
+        try:
+            return carry(holding)
+        except (OSError, ValueError) as error:
+            say_rarely(f"what waits on disk cannot be delivered: {describe(error)}", kind="backlog")
+            return None
+
+    def _adopt(self, seen: set[str]) -> Holding | None:
+        try:
+            return self._spool.adopt(seen)
+        except OSError as error:
+            say_rarely(f"the spool cannot be looked through: {error.strerror or describe(error)}", kind="spool")
+            return None
 
     def move(self, spool: Spool, own: Holding) -> None:
         """Go on in ``spool``: it has been made anew, and so has this process's ``own`` holding."""
@@ -72,7 +85,7 @@ class Backlog:
             return
         seen = self._known()
         for _ in range(_MOST_ORPHANS):
-            if (orphan := self._spool.adopt(seen)) is None:
+            if (orphan := self._adopt(seen)) is None:
                 return
             seen.add(orphan.name)
             try:
