@@ -264,7 +264,7 @@ OURS = {
         "export.endpoint: the URL holds a user name; put credentials into export.headers [endpoint]"
     ),
     ("ERNI_RUN_MESSAGES", "ON"): (
-        "messages: 'ON' is neither \"stderr\" nor \"off\" nor the absolute path of a file [messages]"
+        'messages: \'ON\' is neither "stderr" nor "off" nor the absolute path of a file [messages]'
     ),
     ("ERNI_RUN_MESSAGES", "/nowhere/at/all"): (
         "messages: /nowhere/at is no folder: make it, or name another file [messages]"

@@ -1,4 +1,4 @@
-"""Where our lines go while the application runs: the values of ERNI_RUN_MESSAGES, which ``inside/notice.py`` acts on."""
+"""The values of ERNI_RUN_MESSAGES: where our lines go while the application runs. ``inside/notice.py`` acts on them."""
 
 from __future__ import annotations
 
