@@ -194,7 +194,7 @@ def test_blobs_that_somebody_removes_are_counted_and_said(store: Offline) -> Non
         process.stdin.write("\n\n")
         process.stdin.flush()
         _, err = process.communicate(timeout=30)
-    assert "spans with it: spans wait in a new folder there" in err
+    assert "spans are lost that waited on disk: somebody has removed them" in err
     arrived = store.come_online()
     standing = store.standing()
     assert set(standing) == {"delivered", "dropped"}

@@ -18,6 +18,7 @@ from erni_run.inside.delivery import segment
 from erni_run.inside.delivery.account import ACCOUNT, Account, Mark, Tally, fold
 from erni_run.inside.delivery.folder import Folder
 from erni_run.inside.delivery.request import Batch
+from erni_run.inside.notice import say_rarely
 
 _BLOB = re.compile(r"(\d{20})-([jm]\d{1,20})-(\d{1,9})-(\d{1,9})\.otlp\.gz", re.ASCII)
 _MOST_BYTES = 32 << 20  # of a request, packed or not; none of ours holds more than memory does
@@ -116,8 +117,8 @@ class Holding:
         """Whether it is where it was, with its lock; see ``Folder.regain``."""
         return self.destination.regain() and self.folder.regain()
 
-    def take_over(self, old: Holding) -> int:
-        """Take what is left of ``old``, which was this process's until now. How many of its spans are gone for good."""
+    def take_over(self, old: Holding) -> None:
+        """Take what is left of ``old``, which was this process's until now."""
         with contextlib.suppress(OSError):  # most likely all of it is gone
             for blob in old.blobs():
                 content = old.folder.read(blob.name, _MOST_BYTES)
@@ -126,18 +127,21 @@ class Holding:
                 self.kept_bytes += len(content)
                 old.folder.remove(blob.name)
             old.folder.remove(ACCOUNT)
-        lost = max(0, old.kept_spans - self.kept_spans)
-        self.account.tally.drop(lost, REMOVED)
+        self._lose(old.kept_spans - self.kept_spans)
         old.folder.close()
         old.destination.close()
-        return lost
 
     def recount(self) -> None:
         """Count what somebody has removed of the blobs that this process has put here."""
         if self.kept_spans > 0:
             there = sum(blob.spans for blob in self.blobs())
-            self.account.tally.drop(max(0, self.kept_spans - there), REMOVED)
+            self._lose(self.kept_spans - there)
             self.kept_spans = min(self.kept_spans, there)
+
+    def _lose(self, spans: int) -> None:
+        if spans > 0:
+            self.account.tally.drop(spans, REMOVED)
+            say_rarely(f"{spans:,} spans are lost that waited on disk: somebody has removed them", kind="removed")
 
     def blobs(self) -> list[Blob]:
         """The blobs, oldest first."""

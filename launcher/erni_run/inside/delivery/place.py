@@ -86,7 +86,6 @@ class Place:
         except BaseException:
             spool.destination.close()
             raise
-        lost = holding.take_over(old)
+        holding.take_over(old)
         self.spool, self.holding = spool, holding
-        loss = f", and {lost:,} spans with it" if lost else ""
-        say_rarely(f"somebody has removed {old.folder.path}{loss}: spans wait in a new folder there", kind="place")
+        say_rarely(f"somebody has removed {old.folder.path}: spans wait in a new folder there", kind="place")
