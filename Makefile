@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+WORLD := .venv-world
+WORLD_READY := $(WORLD)/.ready$(subst /,-,$(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test transparency proof pythons check lint bench clean
+.PHONY: help demo test transparency proof world pythons check lint bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +37,17 @@ proof: transparency ## what takes long: transparency, SIGKILL at 1000 instants, 
 	@ERNI_RUN_KILLS=1000 ERNI_RUN_DEATHS=300 ERNI_RUN_EXAMPLES=3000 $(BIN)/python -m pytest --timeout 7200 \
 		tests/inside/test_delivery.py tests/inside/test_http2.py tests/inside/test_spool.py
 
+$(WORLD_READY): $(READY) pyproject.toml constraints.txt
+	@echo "setting up $(WORLD) (once, about a minute)"
+	@$(PYTHON) -m venv --clear --without-pip $(WORLD)
+	@$(BIN)/pip --python $(WORLD)/bin/python install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[view,world]'
+	@touch $@
+
+world: $(WORLD_READY) ## start real applications bare and traced, compare them, assert their traces
+	@$(WORLD)/bin/python -m tests.world.table
+	@$(WORLD)/bin/python -m pytest -p no:cacheprovider -m world tests/world -n 2
+
 pythons: $(READY) ## run the suite on the other CPythons that are supported (VERSIONS="3.12 3.15" for some)
 	@$(BIN)/python tests/pythons.py $(VERSIONS)
 
@@ -45,4 +58,4 @@ bench: $(READY) ## measure what must hold, as ratios in one run: starts, spans, 
 		echo "== $$script"; $(BIN)/python -m benchmarks.$$script || failed=1; done; exit $$failed
 
 clean: ## remove what was built
-	rm -rf .venv .venv-3.* .pythons dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-3.* .pythons $(WORLD) dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,7 @@
+"""All applications of the bench, in the order of the table."""
+
+from __future__ import annotations
+
+from tests.world import web
+
+APPLICATIONS = (*web.APPLICATIONS,)

@@ -1,0 +1,136 @@
+"""Run an application as its record says, bare or traced, in a folder of its own, and keep what it has shown."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.collector import Collector
+from tests.conftest import Workshop
+from tests.transparency.both import normal
+from tests.world.application import Application
+
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+_SECONDS = 60  # for a start, an answer or an end, on a machine that is busy
+_NORMAL = (
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"), "time"),  # of logging
+    (re.compile(r"\d\d/\w{3}/\d{4}[: ]\d\d:\d\d:\d\d"), "time"),  # of access logs
+    (re.compile(r"\w+ \d\d, \d{4} - \d\d:\d\d:\d\d"), "time"),  # of Django's runserver
+    (re.compile(r"(?<=[\[(])\d{3,}(?=[\])])|(?<=pid: )\d+"), "pid"),
+    (re.compile(r"\b\d+\.\d+ ?(?:s|ms|seconds)\b"), "a time"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an application has shown: its answers, its output as lines, its exit status."""
+
+    answers: list[str]
+    out: list[str]
+    err: list[str]
+    status: int
+
+
+def run(application: Application, folder: Path, collector: Collector | None = None) -> Outcome:
+    """Start ``application`` in a new ``folder``, ask it, stop it. Traced if there is a ``collector``."""
+    shutil.copytree(PROGRAMS / application.program, folder)
+    port = free_port()
+    workshop = Workshop(folder)
+    del workshop.environ["OTEL_TRACES_EXPORTER"]
+    workshop.environ.update(application.environ)
+    for command in application.prepare:
+        done = workshop.run(*shlex.split(command.format(port=port)))
+        assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+    words = shlex.split(application.command.format(port=port))
+    if collector is not None:
+        words.insert(0, "erni-run")
+        workshop.environ.update(collector.environment("http/protobuf"))
+        if application.tracing:
+            workshop.write("tracing.toml", application.tracing)
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        process = workshop.start(*words, stdout=out, stderr=err, start_new_session=True)
+        try:
+            answers = [_ask(request, port, process) for request in application.asks]
+            if application.asks:
+                _stop(process, application.is_interrupted)
+            status = process.wait(_SECONDS)
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            raise AssertionError(f"{error}\n{_text(folder / 'out')}\n{_text(folder / 'err')}") from None
+        finally:
+            _end_all(process.pid)
+            process.wait()
+
+    def lines(text: str) -> list[str]:
+        found = [_normal(line, folder, port, application) for line in text.splitlines()]
+        return found if application.is_ordered else sorted(found)
+
+    return Outcome(
+        answers=[_normal(answer, folder, port, application) for answer in answers],
+        out=lines(_text(folder / "out")),
+        err=lines(_text(folder / "err")),
+        status=status,
+    )
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _ask(request: str, port: int, process: subprocess.Popen[str]) -> str:
+    """The answer to ``request``, which waits for the server: status, headers in order, body."""
+    method, path, body = [*request.split(" ", 2), ""][:3]
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+        try:
+            connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
+            response = connection.getresponse()
+            headers = sorted(f"{name}: {value}" for name, value in response.getheaders() if name.lower() != "date")
+            return "\n".join([f"{response.status} {response.reason}", *headers, "", response.read().decode()])
+        except ConnectionRefusedError:
+            assert process.poll() is None, f"it has ended with {process.returncode}"
+            assert time.monotonic() < deadline, f"no server after {_SECONDS} s"
+            time.sleep(0.05)
+        finally:
+            connection.close()
+
+
+def _stop(process: subprocess.Popen[str], is_interrupted: bool) -> None:
+    if is_interrupted:
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
+
+
+def _end_all(group: int) -> None:
+    """Whatever it has started and left behind."""
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="backslashreplace")
+
+
+def _normal(text: str, folder: Path, port: int, application: Application) -> str:
+    text = text.replace(str(folder), "folder").replace(str(port), "port")
+    for pattern, word in _NORMAL:
+        text = pattern.sub(word, text)
+    for expression, word in application.varies.items():
+        text = re.sub(expression, word, text)
+    return normal(text)
