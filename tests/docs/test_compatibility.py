@@ -14,7 +14,7 @@ def test_table_is_the_one_that_the_records_give() -> None:
 
 
 def test_records_are_of_programs_that_are_kept_and_of_no_other() -> None:
-    assert {application.program for application in APPLICATIONS} == {path.name for path in PROGRAMS.iterdir()}
+    assert {application.program for application in APPLICATIONS} - {""} == {path.name for path in PROGRAMS.iterdir()}
     assert len({application.name for application in APPLICATIONS}) == len(APPLICATIONS)
 
 

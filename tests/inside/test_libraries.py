@@ -112,3 +112,91 @@ def test_library_of_the_standard_library_can_be_named(app: Workshop, library: st
         "1\n",
         f"erni-run: {library} is not traced: pip install opentelemetry-instrumentation-{library}\n",
     )
+
+
+DJANGO = """
+    import os, sys
+    {before}
+    from django.core.{kind} import get_{kind}_application
+    {after}
+    from django.conf import settings
+    print(settings.configured, "opentelemetry" in sys.modules)
+    application = get_{kind}_application()
+    print(settings.MIDDLEWARE, type(settings.MIDDLEWARE), "MIDDLEWARE" in vars(settings._wrapped))
+    from django.test import Client
+    print(Client().get("/hello").content)
+"""
+SITE = """
+    from django.http import HttpResponse
+    from django.urls import path
+    print("settings are read")
+    SECRET_KEY, ROOT_URLCONF, ALLOWED_HOSTS = "none", "site1", ["*"]
+    MIDDLEWARE = ("django.middleware.common.CommonMiddleware",)
+    urlpatterns = [path("hello", lambda request: HttpResponse("hello"))]
+"""
+
+
+SET = "os.environ['DJANGO_SETTINGS_MODULE'] = 'site1'"
+CONFIGURED = "from django.conf import settings; settings.configure(ROOT_URLCONF='site1', ALLOWED_HOSTS=['*'])"
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "environ"),
+    [
+        # what runs before the handler's module is imported, and after
+        ("wsgi", "", SET, {}),
+        ("asgi", "", SET, {}),
+        ("asgi", "import django.test", SET, {}),
+        ("wsgi", "import django.core.handlers.asgi", "", {"DJANGO_SETTINGS_MODULE": "site1"}),
+        ("wsgi", CONFIGURED, "", {}),
+    ],
+)
+def test_django_is_traced_whoever_finds_its_settings_and_has_them_as_they_were(
+    app: Workshop, collector: Collector, kind: str, before: str, after: str, environ: dict[str, str]
+) -> None:
+    app.write("site1.py", SITE)
+    app.write("main.py", DJANGO.format(kind=kind, before=before, after=after))
+    bare = app.run("python", "main.py", environ=environ)
+    done = app.run("erni-run", "python", "main.py", environ={**collector.environment(), **environ})
+    assert (done.stdout, done.stderr, done.returncode) == (bare.stdout, bare.stderr, 0)
+    assert [(span.name, span.kind) for span in collector.spans] == [("GET hello", "server")]
+
+
+def test_django_command_that_serves_nothing_loads_no_opentelemetry(app: Workshop) -> None:
+    app.write("site1.py", SITE)
+    app.write(
+        "main.py", "import sys, django.core.handlers.wsgi\ndjango.setup()\nprint('opentelemetry' in sys.modules)\n"
+    )
+    done = app.run("erni-run", "python", "main.py", environ={"DJANGO_SETTINGS_MODULE": "site1"})
+    assert (done.stdout, done.stderr) == ("settings are read\nFalse\n", "")
+
+
+def test_instrumentor_finds_the_module_that_it_was_waiting_for_in_its_package(app: Workshop) -> None:
+    app.write("mysql/__init__.py", "")
+    app.write("mysql/connector/__init__.py", "")
+    app.write(
+        "opentelemetry/instrumentation/mysql/__init__.py",
+        """
+        import mysql.connector
+        class MySQLInstrumentor:
+            is_instrumented_by_opentelemetry = False
+            def instrumentation_dependencies(self): return ()
+            def instrument(self, **options): print("instrumented", mysql.connector.__name__)
+        """,
+    )
+    app.write("main.py", "import mysql.connector\n")
+    done = app.run("erni-run", "python", "main.py", environ={"PYTHONPATH": str(app.folder)})
+    assert (done.stdout, done.stderr) == ("instrumented mysql.connector\n", "")
+
+
+def test_variable_that_names_another_tracer_provider_has_no_effect_and_is_said(
+    app: Workshop, collector: Collector
+) -> None:
+    app.write("main.py", "import httpx\ntry: httpx.get('http://127.0.0.1:9/')\nexcept httpx.ConnectError: pass\n")
+    environ = {"OTEL_PYTHON_TRACER_PROVIDER": "sdk_tracer_provider", "OTEL_PYTHON_CONTEXT": "contextvars_context"}
+    done = app.run("erni-run", "python", "main.py", environ={**collector.environment(), **environ})
+    assert [span.name for span in collector.spans] == ["GET"]
+    assert done.stderr == (
+        "erni-run: OTEL_PYTHON_TRACER_PROVIDER has no effect: "
+        "erni-run brings a tracer provider and a context of its own\n"
+    )

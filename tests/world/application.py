@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+NO_FILE = "no tracing.toml here or above: libraries are traced with the defaults, functions are not"
+"""What is said where there is no tracing.toml."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
     """One application and one way to start it: a row of docs/compatibility.md.
 
-    ``program`` is a folder of ``programs/``, copied to where ``command`` runs. With ``asks`` the command is that of a
-    server, stopped once it has answered; without, it runs to its end. ``{port}`` is a free port.
+    ``program`` is a folder of ``programs/``, or "" for none; ``command`` runs in a copy of it. With ``asks`` it is that
+    of a server, stopped once it has answered; without, it runs to its end. ``{port}`` is a free port.
     """
 
     name: str
@@ -25,7 +28,7 @@ class Application:
     asks: tuple[str, ...] = ()
     """Requests, one after the other: ``METHOD PATH``, or ``METHOD PATH BODY``."""
     prepare: tuple[str, ...] = ()
-    """Commands that run first, untraced."""
+    """Commands that run first, untraced and once for both runs."""
     environ: Mapping[str, str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     """Attributes that are compared with those of ``traces``."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.world import web
+from tests.world import django_site, web
 
-APPLICATIONS = (*web.APPLICATIONS,)
+APPLICATIONS = (*django_site.APPLICATIONS, *web.APPLICATIONS)

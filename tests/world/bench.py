@@ -24,6 +24,7 @@ _SECONDS = 60  # for a start, an answer or an end, on a machine that is busy
 _NORMAL = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}"), "time"),  # of logging
     (re.compile(r"\d\d/\w{3}/\d{4}[: ]\d\d:\d\d:\d\d"), "time"),  # of access logs
+    (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "time"),  # of headers
     (re.compile(r"\w+ \d\d, \d{4} - \d\d:\d\d:\d\d"), "time"),  # of Django's runserver
     (re.compile(r"(?<=[\[(])\d{3,}(?=[\])])|(?<=pid: )\d+"), "pid"),
     (re.compile(r"\b\d+\.\d+ ?(?:s|ms|seconds)\b"), "a time"),
@@ -40,16 +41,26 @@ class Outcome:
     status: int
 
 
-def run(application: Application, folder: Path, collector: Collector | None = None) -> Outcome:
-    """Start ``application`` in a new ``folder``, ask it, stop it. Traced if there is a ``collector``."""
-    shutil.copytree(PROGRAMS / application.program, folder)
-    port = free_port()
-    workshop = Workshop(folder)
-    del workshop.environ["OTEL_TRACES_EXPORTER"]
-    workshop.environ.update(application.environ)
+def prepare(application: Application, folder: Path) -> None:
+    """Put the program into a new ``folder``, and run what is to run first."""
+    if application.program:
+        shutil.copytree(PROGRAMS / application.program, folder)
+    else:
+        folder.mkdir()
+    workshop = _workshop(application, folder)
     for command in application.prepare:
-        done = workshop.run(*shlex.split(command.format(port=port)))
+        done = workshop.run(*shlex.split(command))
         assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+    (folder / "home").rmdir()
+
+
+def run(application: Application, ready: Path, folder: Path, collector: Collector | None = None) -> Outcome:
+    """Start ``application`` in a new ``folder``, a copy of ``ready``, ask it, stop it. Traced if there is a
+    ``collector``.
+    """
+    shutil.copytree(ready, folder)
+    port = free_port()
+    workshop = _workshop(application, folder)
     words = shlex.split(application.command.format(port=port))
     if collector is not None:
         words.insert(0, "erni-run")
@@ -79,6 +90,13 @@ def run(application: Application, folder: Path, collector: Collector | None = No
         err=lines(_text(folder / "err")),
         status=status,
     )
+
+
+def _workshop(application: Application, folder: Path) -> Workshop:
+    workshop = Workshop(folder)
+    del workshop.environ["OTEL_TRACES_EXPORTER"]
+    workshop.environ.update(application.environ)
+    return workshop
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ import pytest
 from tests.collector import Collector
 from tests.world.application import Application
 from tests.world.applications import APPLICATIONS
-from tests.world.bench import run
+from tests.world.bench import prepare, run
 from tests.world.traces import drawn, written
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -31,8 +31,9 @@ def row(application: Application) -> object:
 def test_application_does_not_notice_and_is_traced(
     application: Application, tmp_path: Path, collector: Collector
 ) -> None:
-    bare = run(application, tmp_path / "bare")
-    traced = run(application, tmp_path / "traced", collector)
+    prepare(application, tmp_path / "ready")
+    bare = run(application, tmp_path / "ready", tmp_path / "bare")
+    traced = run(application, tmp_path / "ready", tmp_path / "traced", collector)
     assert traced.answers == bare.answers
     assert [line for line in traced.err if not line.startswith(OURS)] == bare.err
     assert traced.out == bare.out

@@ -89,7 +89,7 @@ class _Wiring:
         for name in ("opentelemetry.environment_variables", "opentelemetry.sdk.environment_variables"):
             when_imported(name, lambda module: _attempt(self._hide, module))  # at once: who imports them reads next
         self._when("opentelemetry.propagate", self._propagate)
-        self._when("opentelemetry.trace", self._record)
+        when_imported("opentelemetry.trace", lambda module: _attempt(self._record, module))  # before who asks for it
         for name in _LOGS:
             self._when(name, self._correlate)
         for module in libraries:
@@ -164,7 +164,7 @@ class _Wiring:
     def _switch_on(self, module: ModuleType) -> None:
         from erni_run.inside.libraries import switch_on
 
-        switch_on(module, self.plan.libraries)
+        switch_on(module, self.plan.libraries, _run_around)
 
     def _instrument(self, module: ModuleType) -> None:
         from erni_run.inside.functions.instrument import instrument
@@ -206,9 +206,15 @@ def _has_global_lock() -> bool:
 
 
 def _run_after(function: FunctionType, call: Callable[[], object]) -> None:
-    from erni_run.inside.functions.after import run_after
+    from erni_run.inside.functions.around import run_after
 
     run_after(function, call)
+
+
+def _run_around(function: FunctionType, before: Callable[[], object], after: Callable[[], object]) -> None:
+    from erni_run.inside.functions.around import run_around
+
+    run_around(function, before, after)
 
 
 def _may_be_of_the_standard_library(pattern: str) -> bool:

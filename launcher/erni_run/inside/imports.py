@@ -97,6 +97,7 @@ class _Finder:
 
     def call(self, module: ModuleType) -> None:
         """Tell those who wait for ``module`` that it has been executed."""
+        _bind(module.__name__)
         for call in self._calls(module.__name__):
             call(module)
 
@@ -149,5 +150,17 @@ class _Followed(ModuleSpec):
 
 
 _Followed.__name__ = ModuleSpec.__name__  # for its repr, should somebody ask for a spec and import nothing
+
+def _bind(name: str) -> None:
+    """Make the module ``name`` an attribute of its package, as the import system does once its calls have been made:
+    who imports ``package.module`` in one of them reaches for it there.
+    """
+    package, _, last = name.rpartition(".")
+    if package in sys.modules and name in sys.modules:
+        try:
+            setattr(sys.modules[package], last, sys.modules[name])
+        except AttributeError:  # of which the import system warns when it is its turn
+            return
+
 
 _finder = _Finder()

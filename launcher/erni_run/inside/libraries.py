@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,11 +11,13 @@ from types import ModuleType
 from typing import Any
 
 from erni_run.config.libraries import LIBRARIES, Library
+from erni_run.inside import django
 from erni_run.inside.imports import when_imported
 from erni_run.inside.notice import describe, say_once
 from erni_run.plan import LibrariesPlan
 
 _Wrapping = Callable[[Any, str, Any], object]
+_NONE: Mapping[str, object] = {}
 
 NATIVE = {"fastapi": "fastapi.telemetry"}
 """Libraries that speak OpenTelemetry themselves from some version on, and the module by which that version is known.
@@ -26,16 +29,14 @@ def muted_scopes(plan: LibrariesPlan) -> frozenset[str]:
     return frozenset(name for name in NATIVE if not plan.wants(name, auto=LIBRARIES[name].auto))
 
 
-def switch_on(module: ModuleType, plan: LibrariesPlan) -> None:
+def switch_on(module: ModuleType, plan: LibrariesPlan, run_around: django.RunAround) -> None:
     """Instrument every enabled library whose module is ``module``; say once what prevents it."""
     for library in LIBRARIES.values():
         if library.module == module.__name__ and plan.wants(library.name, auto=library.auto):
-            try:
-                problem = _switch_on(library, plan)
-            except Exception as error:  # an instrumentor is foreign code: whatever it raises stays here
-                problem = describe(error)
-            if problem:
-                say_once(f"{library.name} is not traced: {problem}")
+            if library.name == "django":
+                django.attend(module, partial(_attempt, library, plan), run_around)
+            else:
+                _attempt(library, plan)
 
 
 def obstacle(library: Library) -> str:
@@ -53,7 +54,16 @@ def is_native(library: Library) -> bool:
     return library.name in NATIVE and find_spec(NATIVE[library.name]) is not None
 
 
-def _switch_on(library: Library, plan: LibrariesPlan) -> str:
+def _attempt(library: Library, plan: LibrariesPlan, stand_ins: Mapping[str, object] = _NONE) -> None:
+    try:
+        problem = _switch_on(library, plan, stand_ins)
+    except Exception as error:  # an instrumentor is foreign code: whatever it raises stays here
+        problem = describe(error)
+    if problem:
+        say_once(f"{library.name} is not traced: {problem}")
+
+
+def _switch_on(library: Library, plan: LibrariesPlan, stand_ins: Mapping[str, object]) -> str:
     options = plan.options.get(library.name, {})
     if is_native(library):
         import_module("opentelemetry.trace")  # our provider is installed with it
@@ -64,6 +74,7 @@ def _switch_on(library: Library, plan: LibrariesPlan) -> str:
     problem = obstacle(library)
     instrumentor = None if problem else _instrumentor(library)
     if instrumentor is not None and not instrumentor.is_instrumented_by_opentelemetry:
+        vars(sys.modules[type(instrumentor).__module__]).update(stand_ins)
         instrumentor.instrument(skip_dep_check=True, **options)
     return problem
 
