@@ -29,6 +29,11 @@ _NORMAL = (
     (re.compile(r"(?<=[\[(])\d{3,}(?=[\])])|(?<=pid: )\d+"), "pid"),
     (re.compile(r"\b\d+\.\d+ ?(?:s|ms|seconds)\b"), "a time"),
 )
+_LIBRARY_FRAME = re.compile(
+    r"""^([ |]*)File "[^"]*/lib/python[^"]*", line .*\n"""  # a frame that is not in the program's folder,
+    r"""(?:\1  .*\n)*""",  # and what is shown of it
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +86,7 @@ def run(application: Application, ready: Path, folder: Path, collector: Collecto
             process.wait()
 
     def lines(text: str) -> list[str]:
-        found = [_normal(line, folder, port, application) for line in text.splitlines()]
+        found = [_normal(line, folder, port, application) for line in _LIBRARY_FRAME.sub("", text).splitlines()]
         return found if application.is_ordered else sorted(found)
 
     return Outcome(

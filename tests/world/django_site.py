@@ -68,7 +68,7 @@ APPLICATIONS = (
     replace(
         _GUNICORN,
         name="Django, settings from the environment",
-        command="gunicorn -b 127.0.0.1:{port} django.core.wsgi:get_wsgi_application()",
+        command="gunicorn -b 127.0.0.1:{port} 'django.core.wsgi:get_wsgi_application()'",
         environ={"DJANGO_SETTINGS_MODULE": "site1.settings"},
     ),
     replace(_RUNSERVER, name="Django, runserver", command="python manage.py runserver {port}"),
