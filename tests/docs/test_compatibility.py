@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.world.applications import APPLICATIONS
 from tests.world.bench import PROGRAMS
 from tests.world.table import DOCUMENT, written_into
-from tests.world.traces import written
+from tests.world.traces import in_one_line, written
 
 
 def test_table_is_the_one_that_the_records_give() -> None:
@@ -20,3 +20,4 @@ def test_records_are_of_programs_that_are_kept_and_of_no_other() -> None:
 
 def test_written_trace_has_its_siblings_in_order() -> None:
     assert written("\n  b\n    d\n    c\n  a\n") == "a\nb\n  c\n  d"
+    assert in_one_line(written("a\n  c\n    d\n  b\n")) == "`a` › (`b`, `c` › `d`)"

@@ -189,6 +189,30 @@ def test_instrumentor_finds_the_module_that_it_was_waiting_for_in_its_package(ap
     assert (done.stdout, done.stderr) == ("instrumented mysql.connector\n", "")
 
 
+def test_generic_class_stays_generic_where_an_instrumentor_has_put_its_own(app: Workshop) -> None:
+    app.write(
+        "falcon.py",
+        """
+        from typing import Generic, TypeVar
+        T = TypeVar("T")
+        class App(Generic[T]): pass
+        """,
+    )
+    app.write(
+        "opentelemetry/instrumentation/falcon/__init__.py",
+        """
+        import falcon
+        class FalconInstrumentor:
+            is_instrumented_by_opentelemetry = False
+            def instrumentation_dependencies(self): return ()
+            def instrument(self, **options): falcon.App = type("Instrumented", (falcon.App,), {})
+        """,
+    )
+    app.write("main.py", "import falcon\nprint(type(falcon.App[int]()).__name__)\n")
+    done = app.run("erni-run", "python", "main.py", environ={"PYTHONPATH": str(app.folder)})
+    assert (done.stdout, done.stderr) == ("Instrumented\n", "")
+
+
 def test_variable_that_names_another_tracer_provider_has_no_effect_and_is_said(
     app: Workshop, collector: Collector
 ) -> None:

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from tests.collector import Collector
 from tests.conftest import Workshop
+from tests.launcher.test_children import free_port
 from tests.transparency.both import normal
 from tests.world.application import Application
 
@@ -56,7 +56,7 @@ def prepare(application: Application, folder: Path) -> None:
     for command in application.prepare:
         done = workshop.run(*shlex.split(command))
         assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
-    (folder / "home").rmdir()
+    shutil.rmtree(folder / "home")
 
 
 def run(application: Application, ready: Path, folder: Path, collector: Collector | None = None) -> Outcome:
@@ -79,7 +79,7 @@ def run(application: Application, ready: Path, folder: Path, collector: Collecto
             if application.asks:
                 _stop(process, application.is_interrupted)
             status = process.wait(_SECONDS)
-        except (AssertionError, subprocess.TimeoutExpired) as error:
+        except (AssertionError, OSError, http.client.HTTPException, subprocess.TimeoutExpired) as error:
             raise AssertionError(f"{error}\n{_text(folder / 'out')}\n{_text(folder / 'err')}") from None
         finally:
             _end_all(process.pid)
@@ -102,14 +102,6 @@ def _workshop(application: Application, folder: Path) -> Workshop:
     del workshop.environ["OTEL_TRACES_EXPORTER"]
     workshop.environ.update(application.environ)
     return workshop
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _ask(request: str, port: int, process: subprocess.Popen[str]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.world.application import Application
 from tests.world.applications import APPLICATIONS
+from tests.world.traces import in_one_line, written
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
 BEGIN, END = "<!-- written by `make world` -->\n", "<!-- until here -->\n"
@@ -26,9 +27,10 @@ def written_into(document: str) -> str:
 def _cells(application: Application) -> list[str]:
     notes = [f"not on {python}: {why}" for python, why in application.absent.items()]
     notes += [f"not yet: {application.wrong}"] if application.wrong else []
+    variables = [f"{name}={value}" for name, value in application.environ.items()]
     return [
         application.name + (f" ({'; '.join(notes)})" if notes else ""),
-        f"`erni-run {application.command.format(port='8000')}`",
+        f"`{' '.join([*variables, 'erni-run', application.command.format(port='8000')])}`",
         ", ".join([*([_count(len(application.asks), "answer")] if application.asks else []), "output, exit status"]),
         _asserted(application),
     ]
@@ -37,10 +39,10 @@ def _cells(application: Application) -> list[str]:
 def _asserted(application: Application) -> str:
     if not application.traces:
         return "no span"
-    spans = sum(len(trace.split("\n")) for trace in map(str.strip, application.traces))
-    example = max(application.traces, key=lambda trace: trace.count("\n"))
-    path = " › ".join(f"`{line.strip()}`" for line in example.strip().splitlines())
-    return f"{_count(len(application.traces), 'trace')} of {_count(spans, 'span')}: {path}".replace("|", "\\|")
+    traces = [written(trace) for trace in application.traces]
+    spans = sum(trace.count("\n") + 1 for trace in traces)
+    largest = in_one_line(max(traces, key=lambda trace: trace.count("\n"))).replace("|", "\\|")
+    return f"{_count(len(traces), 'trace')}, {_count(spans, 'span')}: {largest}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -32,6 +32,19 @@ def written(text: str) -> str:
     return "\n".join(below(0, len(lines), ""))
 
 
+def in_one_line(trace: str) -> str:
+    """A trace as ``written`` gives it: ``a › b``, or ``a › (b, c)`` where ``a`` has two children."""
+    head, *lines = trace.split("\n")
+    children: list[str] = []
+    for line in (line.removeprefix("  ") for line in lines):
+        if line.startswith(" "):
+            children[-1] += f"\n{line}"
+        else:
+            children.append(line)
+    below = ", ".join(map(in_one_line, children))
+    return f"`{head}`" + (f" › {f'({below})' if len(children) > 1 else below}" if children else "")
+
+
 def drawn(spans: Iterable[Span], attributes: tuple[str, ...] = ()) -> list[str]:
     """The traces of ``spans`` as text, sorted; a root that is in none of them begins a text of its own."""
     known = {span.span_id: span for span in spans}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.world.application import Application, spans
+from tests.world.application import NO_FILE, Application, spans
 
 _FLASK = Application(
     name="Flask, threads of gunicorn",
@@ -150,6 +150,25 @@ APPLICATIONS = (
         wrong="exceptions by which a framework steers are errors of functions",
     ),
     Application(
+        name="Falcon",
+        program="falcon",
+        command="gunicorn -b 127.0.0.1:{port} app:app",
+        is_ordered=False,
+        asks=("GET /hello/ada", "GET /broken"),
+        tracing=spans("greetings:greet", "app:*.on_get"),
+        traces=(
+            """
+            GET /hello/{name} (server)
+              Hello.on_get
+                greet
+            """,
+            """
+            GET /broken (server, error)
+              Broken.on_get (error)
+            """,
+        ),
+    ),
+    Application(
         name="Tornado",
         program="tornado",
         command="python app.py {port}",
@@ -195,5 +214,12 @@ APPLICATIONS = (
                 /shop.Shop/Refuse (server)
             """,
         ),
+    ),
+    Application(
+        name="Each library, by the module that is imported first",
+        program="entries",
+        command="python -W ignore entries.py",
+        says=(NO_FILE,),
+        traces=(),
     ),
 )

@@ -75,8 +75,20 @@ def _switch_on(library: Library, plan: LibrariesPlan, stand_ins: Mapping[str, ob
     instrumentor = None if problem else _instrumentor(library)
     if instrumentor is not None and not instrumentor.is_instrumented_by_opentelemetry:
         vars(sys.modules[type(instrumentor).__module__]).update(stand_ins)
+        before = dict(vars(sys.modules[library.module]))
         instrumentor.instrument(skip_dep_check=True, **options)
+        _keep_generic(before, vars(sys.modules[library.module]))
     return problem
+
+
+def _keep_generic(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Let a class that stands in for a generic one be subscripted as that can: ``falcon.App[Request, Response]``."""
+    for name, own in before.items():
+        stand_in = after.get(name)
+        if stand_in is not own and isinstance(own, type) and isinstance(stand_in, type) and issubclass(stand_in, own):
+            parameters = getattr(own, "__parameters__", ())
+            if parameters and not getattr(stand_in, "__parameters__", ()):
+                stand_in.__parameters__ = parameters  # type: ignore[attr-defined]  # typing.Generic's
 
 
 def is_installed(library: Library) -> bool:
