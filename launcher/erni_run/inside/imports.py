@@ -97,7 +97,6 @@ class _Finder:
 
     def call(self, module: ModuleType) -> None:
         """Tell those who wait for ``module`` that it has been executed."""
-        _bind(module.__name__)
         for call in self._calls(module.__name__):
             call(module)
 
@@ -125,6 +124,8 @@ class _Finder:
         def exec_module(module: ModuleType) -> None:
             loader.__dict__.pop("exec_module", None)
             execute(module)
+            if is_being_imported(module):  # by the import system: others execute modules, too
+                _bind(module.__name__)
             self.call(module)
 
         # The interpreter strips the import system's own frames from tracebacks and warnings, by this file name.
@@ -146,10 +147,12 @@ class _Followed(ModuleSpec):
             self.__class__ = ModuleSpec  # type: ignore[assignment]  # it is one again
             module = sys.modules.get(self.name)  # None if it has failed
             if module is not None and getattr(module, "__spec__", None) is self:
+                _bind(self.name)
                 _finder.call(module)
 
 
 _Followed.__name__ = ModuleSpec.__name__  # for its repr, should somebody ask for a spec and import nothing
+
 
 def _bind(name: str) -> None:
     """Make the module ``name`` an attribute of its package, as the import system does once its calls have been made:
