@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,13 +28,20 @@ def row(application: Application) -> object:
     return pytest.param(application, marks=marks, id=application.name)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: gunicorn keeps a socket of Unix in its home."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("application", [row(application) for application in APPLICATIONS])
 def test_application_does_not_notice_and_is_traced(
-    application: Application, tmp_path: Path, collector: Collector
+    application: Application, folder: Path, collector: Collector
 ) -> None:
-    prepare(application, tmp_path / "ready")
-    bare = run(application, tmp_path / "ready", tmp_path / "bare")
-    traced = run(application, tmp_path / "ready", tmp_path / "traced", collector)
+    prepare(application, folder / "ready")
+    bare = run(application, folder / "ready", folder / "bare")
+    traced = run(application, folder / "ready", folder / "traced", collector)
     assert traced.answers == bare.answers
     assert [line for line in traced.err if not line.startswith(OURS)] == bare.err
     assert traced.out == bare.out
