@@ -87,9 +87,9 @@ class _Wiring:
             # Named by the user alone. Their instrumentors import logging, which imports some of these itself.
             import logging  # noqa: F401
         for name in ("opentelemetry.environment_variables", "opentelemetry.sdk.environment_variables"):
-            when_imported(name, lambda module: _attempt(self._hide, module))  # at once: who imports them reads next
+            self._at_once(name, self._hide)  # who imports them reads next
         self._when("opentelemetry.propagate", self._propagate)
-        when_imported("opentelemetry.trace", lambda module: _attempt(self._record, module))  # before who asks for it
+        self._at_once("opentelemetry.trace", self._record)  # an instrumentor that imports it asks for a tracer next
         for name in _LOGS:
             self._when(name, self._correlate)
         for module in libraries:
@@ -137,6 +137,10 @@ class _Wiring:
                 del self._turns[thread]
 
         when_imported(module, call)
+
+    def _at_once(self, module: str, work: Work) -> None:
+        """As ``_when``, and if it is other work that imports ``module``, in the middle of that."""
+        when_imported(module, lambda imported: _attempt(work, imported))
 
     def _hide(self, names: ModuleType) -> None:
         if self.plan.variables.ignored or self.plan.variables.plugins:
