@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-NO_FILE = "no tracing.toml here or above: libraries are traced with the defaults, functions are not"
+NO_FILE = "no tracing.toml here or above: no function is traced, a library if its instrumentation is installed"
 """What is said where there is no tracing.toml."""
 
 

@@ -83,7 +83,6 @@ APPLICATIONS = (
               missing
             """,  # the instrumentation's opinion of its own span
         ),
-        wrong="exceptions by which a framework steers are errors of functions",
     ),
     replace(
         _GUNICORN,

@@ -147,7 +147,6 @@ APPLICATIONS = (
               gone
             """,
         ),
-        wrong="exceptions by which a framework steers are errors of functions",
     ),
     Application(
         name="Falcon",
