@@ -111,10 +111,15 @@ def _ask(request: str, port: int, process: subprocess.Popen[str]) -> str:
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
         try:
-            connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
-            response = connection.getresponse()
-            headers = sorted(f"{name}: {value}" for name, value in response.getheaders() if name.lower() != "date")
-            return "\n".join([f"{response.status} {response.reason}", *headers, "", response.read().decode()])
+            headers = {"Connection": "close", **({"Content-Type": "application/json"} if body else {})}
+            connection.request(method, path, body or None, headers)
+            with connection.sock.dup() as server:
+                response = connection.getresponse()
+                shown = sorted(f"{name}: {value}" for name, value in response.getheaders() if name.lower() != "date")
+                answer = "\n".join([f"{response.status} {response.reason}", *shown, "", response.read().decode()])
+                while server.recv(4096):  # it has logged the request when it hangs up
+                    pass
+            return answer
         except ConnectionRefusedError:
             assert process.poll() is None, f"it has ended with {process.returncode}"
             assert time.monotonic() < deadline, f"no server after {_SECONDS} s"
