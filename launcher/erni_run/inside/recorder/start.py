@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from erni_run.inside import ourselves
+from erni_run.inside.child_exit import ChildExit
 from erni_run.inside.ending import at_end
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.resource import resource
@@ -42,12 +43,19 @@ def start(plan: Plan, environ: Mapping[str, str], run_after: RunAfter | None = N
         settlement = Settlement()
         recorder = _recorder(plan, environ, delivery.on_end, settlement, delivery.force_flush)
         end = _report(plan, recorder, delivery, settlement)
-    if run_after is not None and IS_POSSIBLE and plan.export.exit_budget > 0:
-        termination = Termination(end, plan.export.exit_budget)
-        termination.attend(run_after)
-        delivery.when_begun(termination.arm)
+    if run_after is not None and plan.export.exit_budget > 0:
+        _end_early(delivery, end, plan.export.exit_budget, run_after)
     at_end(end)
     return recorder
+
+
+def _end_early(delivery: Delivery, end: Callable[[], object], budget: float, run_after: RunAfter) -> None:
+    """Call ``end`` where a process ends without the functions that are registered for its exit."""
+    delivery.when_begun(ChildExit(end).arm)
+    if IS_POSSIBLE:
+        termination = Termination(end, budget)
+        termination.attend(run_after)
+        delivery.when_begun(termination.arm)
 
 
 def _recorder(
