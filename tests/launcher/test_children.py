@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
+import textwrap
 import time
 import urllib.request
 from pathlib import Path
@@ -118,6 +120,8 @@ def _answering_after_an_edit(app: Workshop, port: int, before: set[str]) -> str:
     return pid
 
 
+DELIVERED = {"OTEL_TRACES_EXPORTER": "otlp"}
+
 CHILDREN = {
     "a spawned process": "multiprocessing.get_context('spawn').Process(target=app.answer)",
     "a forked process": "multiprocessing.get_context('fork').Process(target=app.answer)",
@@ -146,6 +150,110 @@ def test_short_lived_child_delivers_before_it_ends(app: Workshop, collector: Col
     spans = collector.wait_for(lambda spans: len(spans) >= 2)
     assert [str(span.resource["process.pid"]) == pid for span in spans].count(True) == 1
     assert len(spans) == 2
+
+
+POOL = """
+    with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("{method}")) as pool:
+        pids = set(pool.map(task, range(4)))
+"""
+PROCESS = """
+    process = multiprocessing.get_context("{method}").Process(target=task)
+    process.start()
+    process.join()
+    pids = {{process.pid}}
+"""
+SILENT_PARENTS = {
+    **{
+        f"{name} {method}": text.format(method=method)
+        for name, text in {"executor": POOL, "process": PROCESS}.items()
+        for method in ("fork", "forkserver", "spawn")
+    },
+    "pool that is terminated": """
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        pids = set(pool.map(task, range(4)))
+    """,
+    "billiard, as Celery has it": """
+    import billiard
+    pool = billiard.Pool(2)
+    pids = set(pool.map(task, range(4)))
+    pool.close()
+    pool.join()
+    """,
+    "loky, as joblib has it": """
+    import joblib
+    pids = set(joblib.Parallel(2)(joblib.delayed(task)(number) for number in range(4)))
+    """,
+    "forking server": """
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.send(b"%d" % task())
+    class Server(socketserver.ForkingMixIn, socketserver.TCPServer):
+        pass
+    with Server(("127.0.0.1", 0), Handler) as server:
+        client = socket.create_connection(server.server_address)
+        server.handle_request()
+        pids = {int(client.recv(20))}
+    """,
+    "os._exit": """
+    pid = os.fork()
+    if pid == 0:
+        task()
+        os._exit(0)
+    os.wait()
+    pids = {pid}
+    """,
+    "interpreters": """
+    with concurrent.futures.InterpreterPoolExecutor(2) as pool:
+        pids = set(pool.map(work.task, range(4)))
+    """,
+}
+
+
+@pytest.mark.parametrize("children", SILENT_PARENTS)
+def test_children_of_a_parent_without_spans_deliver_before_it_ends(
+    app: Workshop, collector: Collector, children: str
+) -> None:
+    if children == "interpreters" and sys.version_info < (3, 14):
+        pytest.skip("concurrent.interpreters is of 3.14")
+    app.write("work.py", "import app\ndef task(number=0): return int(app.answer())")
+    app.write(
+        "main.py",
+        f"""
+import concurrent.futures, multiprocessing, os, socket, socketserver, work
+from work import task
+if __name__ == "__main__":
+{textwrap.indent(textwrap.dedent(SILENT_PARENTS[children]), "    ")}
+    print(*pids)
+""",
+    )
+    done = app.run("erni-run", "python", "main.py", environ=collector.environment("http/protobuf") | DELIVERED)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert {str(span.resource["process.pid"]) for span in collector.spans} == set(done.stdout.split())
+    assert list(app.folder.glob("home/**/*.jnl")) == []
+
+
+def test_exit_at_once_is_what_it_was(app: Workshop, collector: Collector) -> None:
+    app.write(
+        "main.py",
+        """
+        import os, pickle, sys, threading, app
+        at_once = os._exit
+        if os.fork() == 0:
+            app.answer()
+            print(pickle.loads(pickle.dumps(os._exit)) is os._exit, os._exit.__doc__ == at_once.__doc__)
+            try:
+                os._exit("7")
+            except TypeError as error:
+                print(error)
+            app.answer()
+            sys.stdout.flush()
+            os._exit(7)
+        print(os.waitstatus_to_exitcode(os.wait()[1]), os._exit is at_once)
+        """,
+    )
+    done = app.run("erni-run", "python", "main.py", environ=collector.environment("http/protobuf") | DELIVERED)
+    bare = "True True\n'str' object cannot be interpreted as an integer\n7 True\n"
+    assert (done.stdout, done.stderr, len(collector.spans)) == (bare, "", 2)
 
 
 def test_forked_child_that_leaves_by_exit_delivers(app: Workshop, collector: Collector) -> None:
