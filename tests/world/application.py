@@ -26,9 +26,13 @@ class Application:
     tracing: str = ""
     """The text of tracing.toml; "": there is no such file, and erni-run goes by its defaults."""
     asks: tuple[str, ...] = ()
-    """Requests, one after the other: ``METHOD PATH``, or ``METHOD PATH BODY``."""
+    """Requests, one after the other: ``METHOD PATH``, or ``METHOD PATH BODY``; or ``$ COMMAND``, which runs beside the
+    application, traced as that is, and whose output is the answer.
+    """
+    has_broker: bool = False
+    """Whether a broker runs beside it, see ``broker.py``."""
     prepare: tuple[str, ...] = ()
-    """Commands that run first, untraced and once for both runs."""
+    """Commands that run first, untraced and once for both runs; with a broker, which has to be there, for each of them."""
     environ: Mapping[str, str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     """Attributes that are compared with those of ``traces``."""

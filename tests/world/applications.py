@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from tests.world import django_site, web
+from tests.world import agents, commands, django_site, pools, web, workers
 
-APPLICATIONS = (*django_site.APPLICATIONS, *web.APPLICATIONS)
+APPLICATIONS = (
+    *django_site.APPLICATIONS,
+    *web.APPLICATIONS,
+    *workers.APPLICATIONS,
+    *pools.APPLICATIONS,
+    *commands.APPLICATIONS,
+    *agents.APPLICATIONS,
+)

@@ -18,6 +18,7 @@ from tests.conftest import Workshop
 from tests.launcher.test_children import free_port
 from tests.transparency.both import normal
 from tests.world.application import Application
+from tests.world.broker import broker
 
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 _SECONDS = 60  # for a start, an answer or an end, on a machine that is busy
@@ -27,6 +28,7 @@ _NORMAL = (
     (re.compile(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT"), "time"),  # of headers
     (re.compile(r"\w+ \d\d, \d{4} - \d\d:\d\d:\d\d"), "time"),  # of Django's runserver
     (re.compile(r"(?<=[\[(])\d{3,}(?=[\])])|(?<=pid: )\d+"), "pid"),
+    (re.compile(r"/\S+/broker-\w+/socket"), "broker"),
     (re.compile(r"\b\d+\.\d+ ?(?:s|ms|seconds)\b"), "a time"),
 )
 _LIBRARY_FRAME = re.compile(
@@ -52,11 +54,9 @@ def prepare(application: Application, folder: Path) -> None:
         shutil.copytree(PROGRAMS / application.program, folder)
     else:
         folder.mkdir()
-    workshop = _workshop(application, folder)
-    for command in application.prepare:
-        done = workshop.run(*shlex.split(command))
-        assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
-    shutil.rmtree(folder / "home")
+    if not application.has_broker:  # else there is none yet
+        _prepare(application, _workshop(application, folder))
+        shutil.rmtree(folder / "home")
 
 
 def run(application: Application, ready: Path, folder: Path, collector: Collector | None = None) -> Outcome:
@@ -64,18 +64,32 @@ def run(application: Application, ready: Path, folder: Path, collector: Collecto
     ``collector``.
     """
     shutil.copytree(ready, folder)
-    port = free_port()
     workshop = _workshop(application, folder)
-    words = shlex.split(application.command.format(port=port))
+    if not application.has_broker:
+        return _run(application, workshop, collector)
+    with broker() as environ:
+        workshop.environ.update(environ)
+        _prepare(application, workshop)
+        return _run(application, workshop, collector)
+
+
+def _run(application: Application, workshop: Workshop, collector: Collector | None) -> Outcome:
+    folder, port = workshop.folder, free_port()
+    launcher = ["erni-run"] if collector is not None else []
+    words = launcher + shlex.split(application.command.format(port=port))
     if collector is not None:
-        words.insert(0, "erni-run")
         workshop.environ.update(collector.environment("http/protobuf"))
         if application.tracing:
             workshop.write("tracing.toml", application.tracing)
     with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
         process = workshop.start(*words, stdout=out, stderr=err, start_new_session=True)
         try:
-            answers = [_ask(request, port, process) for request in application.asks]
+            answers = [
+                _shown(workshop, [*launcher, *shlex.split(request[2:].format(port=port))])
+                if request.startswith("$ ")
+                else _ask(request, port, process)
+                for request in application.asks
+            ]
             if application.asks:
                 _stop(process, application.is_interrupted)
             status = process.wait(_SECONDS)
@@ -102,6 +116,18 @@ def _workshop(application: Application, folder: Path) -> Workshop:
     del workshop.environ["OTEL_TRACES_EXPORTER"]
     workshop.environ.update(application.environ)
     return workshop
+
+
+def _prepare(application: Application, workshop: Workshop) -> None:
+    for command in application.prepare:
+        done = workshop.run(*shlex.split(command))
+        assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+
+
+def _shown(workshop: Workshop, command: list[str]) -> str:
+    """What ``command`` shows, which runs to its end beside the application."""
+    done = workshop.run(*command)
+    return f"{done.returncode}\n{done.stdout}\n{done.stderr}"
 
 
 def _ask(request: str, port: int, process: subprocess.Popen[str]) -> str:

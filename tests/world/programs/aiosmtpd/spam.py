@@ -1,0 +1,2 @@
+def score(content):
+    return 100 // content.count(b"!")

@@ -1,0 +1,2 @@
+def stamped(markdown, title):
+    return f"{markdown}\n\n{title}, first edition\n"

@@ -1,0 +1,6 @@
+def greet(name):
+    return f"Hello, {name}"
+
+
+def divide(dividend, divisor):
+    return dividend // divisor

@@ -1,0 +1,3 @@
+import os
+
+REDIS_URL = f"unix://{os.environ['BROKER']}"
