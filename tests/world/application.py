@@ -32,7 +32,7 @@ class Application:
     has_broker: bool = False
     """Whether a broker runs beside it, see ``broker.py``."""
     prepare: tuple[str, ...] = ()
-    """Commands that run first, untraced and once for both runs; with a broker, which has to be there, for each of them."""
+    """Commands that run first, untraced and once for both runs, or for each if there is a broker."""
     environ: Mapping[str, str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     """Attributes that are compared with those of ``traces``."""
