@@ -36,7 +36,9 @@ _TABLE = (
     Library("boto3", "boto3", "boto3sqs:Boto3SQSInstrumentor", "boto3sqs"),
     Library("botocore", "botocore", "botocore:BotocoreInstrumentor"),
     Library("cassandra", "cassandra", "cassandra:CassandraInstrumentor"),
-    Library("celery", "celery", "celery:CeleryInstrumentor"),
+    # What Celery() imports. "celery" and "celery.app" are imported before gevent or eventlet has patched all that the
+    # instrumentation imports.
+    Library("celery", "celery.fixups", "celery:CeleryInstrumentor"),
     Library("confluent_kafka", "confluent_kafka", "confluent_kafka:ConfluentKafkaInstrumentor", "confluent-kafka"),
     Library("django", "django.core.handlers.base", "django:DjangoInstrumentor"),
     Library("falcon", "falcon", "falcon:FalconInstrumentor"),
