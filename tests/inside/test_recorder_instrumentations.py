@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 import pytest
 
@@ -156,3 +157,25 @@ def test_client_spans_and_headers_follow_the_context(workshop: Workshop, collect
         assert (client.name, client.trace_id, function.name in {"sync", "aio", "ahttpx"}) == ("GET", trace_id, True)
         assert spans[function.parent_id].name == name
         assert flags == ("02" if sampling else "03")
+
+
+def test_only_the_application_hears_of_its_own_mistakes_with_contexts(workshop: Workshop) -> None:
+    workshop.write("tracing.toml", "")
+    workshop.write(
+        "main.py",
+        """
+        import contextvars
+        from opentelemetry import context, trace
+
+        span = trace.get_tracer("an instrumentation").start_span("entered elsewhere")
+        current = trace.use_span(span, end_on_exit=True)
+        contextvars.copy_context().run(current.__enter__)
+        current.__exit__(None, None, None)
+        print("left", flush=True)
+        context.detach(contextvars.copy_context().run(context.attach, context.get_current()))
+        """,
+    )
+    with workshop.start("erni-run", "python", "main.py", stderr=subprocess.STDOUT) as process:
+        out, _ = process.communicate(timeout=60)
+    before, _, after = out.partition("left\n")
+    assert (before, after.count("Failed to detach context"), process.returncode) == ("", 1, 0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextvars import Token, copy_context
+from types import FrameType
 from typing import Any
 
 import opentelemetry.context
@@ -34,12 +36,24 @@ class _LazyContext(_RuntimeContext):
         return exchange(current.set, context)  # type: ignore[no-any-return]  # a token, None in the middle of another one
 
     def detach(self, token: Token[Any] | None) -> None:
-        if token is not None:  # as it is in the middle of an exchange
+        if token is None:  # as it is in the middle of an exchange
+            return
+        try:
             exchange(current.reset, token)
+        except (RuntimeError, ValueError):  # it has been used, or another thread or task has attached: nothing to undo
+            if not _is_an_instrumentations(sys._getframe(2)):
+                raise
 
     def get_current(self) -> Context:
         value = get()
         return value.as_context() if isinstance(value, Current) else value  # anything can have been attached
+
+
+def _is_an_instrumentations(caller: FrameType) -> bool:
+    """Whether OpenTelemetry itself detaches in ``caller``. What is raised there, its API logs with the application's
+    ``logging``: right for a mistake of the application's, which did not bring in an instrumentation's.
+    """
+    return str(caller.f_globals.get("__name__")).partition(".")[0] == "opentelemetry"
 
 
 def install() -> None:
