@@ -11,8 +11,8 @@ from opentelemetry.trace import SpanContext, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from erni_run.inside import ourselves
-from erni_run.inside.child_exit import ChildExit
 from erni_run.inside.ending import at_end
+from erni_run.inside.immediate_exit import ImmediateExit
 from erni_run.inside.recorder.recorder import Recorder
 from erni_run.inside.recorder.resource import resource
 from erni_run.inside.settlement import Settlement
@@ -51,7 +51,7 @@ def start(plan: Plan, environ: Mapping[str, str], run_after: RunAfter | None = N
 
 def _end_early(delivery: Delivery, end: Callable[[], object], budget: float, run_after: RunAfter) -> None:
     """Call ``end`` where a process ends without the functions that are registered for its exit."""
-    delivery.when_begun(ChildExit(end).arm)
+    delivery.when_begun(ImmediateExit(end).arm)
     if IS_POSSIBLE:
         termination = Termination(end, budget)
         termination.attend(run_after)
