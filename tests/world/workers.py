@@ -6,38 +6,52 @@ from tests.world.application import Application, spans
 
 _UUID = {r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "uuid"}
 
+_RQ = {**_UUID, r"[0-9a-f]{32}": "worker", r"^\d\d:\d\d:\d\d ": "", r"PID \d+": "PID"}
+_RETRIED = "the Retry that a task raises is recorded as an error of its function"
+_WELCOME = """
+order
+  apply_async/jobs.welcome (producer)
+    run/jobs.welcome (consumer)
+      welcome
+        apply_async/jobs.welcome (producer)
+          run/jobs.welcome (consumer)
+            welcome
+              apply_async/jobs.welcome (producer)
+                run/jobs.welcome (consumer)
+                  welcome
+                    greet
+"""
+_DIVIDE = """
+order (error)
+  apply_async/jobs.divide (producer)
+    run/jobs.divide (consumer, error)
+      divide (error)
+"""
+
 APPLICATIONS = (
     Application(
         name="Celery, a process for each task",
         program="celery",
         command="celery -A jobs worker --concurrency 2 --max-tasks-per-child 1 --without-mingle -l info",
         has_broker=True,
+        asks=("$ python produce.py divide",),
+        is_ordered=False,
+        varies={**_UUID, r"ForkPoolWorker-\d+": "worker"},
+        tracing=spans("greetings:*", "jobs:welcome", "jobs:divide"),
+        traces=(_WELCOME, _DIVIDE),
+        wrong=_RETRIED,
+    ),
+    Application(
+        name="Celery, greenlets",
+        program="celery",
+        command="celery -A jobs worker --pool gevent --without-mingle -l info",
+        has_broker=True,
         asks=("$ python produce.py",),
         is_ordered=False,
-        varies={**_UUID, r"ForkPoolWorker-\d+": "worker", r" time$": ""},
-        tracing=spans("greetings:*", "jobs:welcome", "jobs:divide"),
-        traces=(
-            """
-            order
-              apply_async/jobs.welcome (producer)
-                run/jobs.welcome (consumer)
-                  welcome
-                    apply_async/jobs.welcome (producer)
-                      run/jobs.welcome (consumer)
-                        welcome
-                          apply_async/jobs.welcome (producer)
-                            run/jobs.welcome (consumer)
-                              welcome
-                                greet
-            """,
-            """
-            order (error)
-              apply_async/jobs.divide (producer)
-                run/jobs.divide (consumer, error)
-                  divide (error)
-            """,
-        ),
-        wrong="the Retry that a task raises is recorded as an error of its function",
+        varies=_UUID,
+        tracing=spans("greetings:*", "jobs:welcome"),
+        traces=(_WELCOME,),
+        wrong=_RETRIED,
     ),
     Application(
         name="RQ",
@@ -45,7 +59,17 @@ APPLICATIONS = (
         prepare=("python enqueue.py",),
         command="rq worker --burst --config settings",
         has_broker=True,
-        varies={**_UUID, r"[0-9a-f]{32}": "worker", r"^\d\d:\d\d:\d\d ": "", r"PID \d+": "PID"},
+        varies=_RQ,
+        tracing=spans("jobs:*"),
+        traces=("greet", "divide (error)"),
+    ),
+    Application(
+        name="RQ, spawned processes",
+        program="rq",
+        prepare=("python enqueue.py",),
+        command="rq worker --burst --config settings --worker-class rq.worker.SpawnWorker",
+        has_broker=True,
+        varies=_RQ,
         tracing=spans("jobs:*"),
         traces=("greet", "divide (error)"),
     ),
