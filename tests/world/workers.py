@@ -7,7 +7,6 @@ from tests.world.application import Application, spans
 _UUID = {r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "uuid"}
 
 _RQ = {**_UUID, r"[0-9a-f]{32}": "worker", r"^\d\d:\d\d:\d\d ": "", r"PID \d+": "PID"}
-_RETRIED = "the Retry that a task raises is recorded as an error of its function"
 _WELCOME = """
 order
   apply_async/jobs.welcome (producer)
@@ -22,6 +21,12 @@ order
                     greet
 """
 _DIVIDE = """
+order
+  apply_async/jobs.divide (producer)
+    run/jobs.divide (consumer)
+      divide
+"""
+_FAIL = """
 order (error)
   apply_async/jobs.divide (producer)
     run/jobs.divide (consumer, error)
@@ -34,24 +39,22 @@ APPLICATIONS = (
         program="celery",
         command="celery -A jobs worker --concurrency 2 --max-tasks-per-child 1 --without-mingle -l info",
         has_broker=True,
-        asks=("$ python produce.py divide",),
+        asks=("$ python produce.py welcome fail",),
         is_ordered=False,
         varies={**_UUID, r"ForkPoolWorker-\d+": "worker"},
         tracing=spans("greetings:*", "jobs:welcome", "jobs:divide"),
-        traces=(_WELCOME, _DIVIDE),
-        wrong=_RETRIED,
+        traces=(_WELCOME, _FAIL),
     ),
     Application(
         name="Celery, greenlets",
         program="celery",
         command="celery -A jobs worker --pool gevent --without-mingle -l info",
         has_broker=True,
-        asks=("$ python produce.py",),
+        asks=("$ python produce.py divide",),
         is_ordered=False,
         varies=_UUID,
-        tracing=spans("greetings:*", "jobs:welcome"),
-        traces=(_WELCOME,),
-        wrong=_RETRIED,
+        tracing=spans("greetings:*", "jobs:divide"),
+        traces=(_DIVIDE,),
     ),
     Application(
         name="RQ",

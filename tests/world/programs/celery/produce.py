@@ -3,9 +3,10 @@ import sys
 from greetings import order
 from jobs import divide, welcome
 
-print(order(welcome, "ada"))
-if "divide" in sys.argv:
+ORDERS = {"welcome": (welcome, "ada"), "divide": (divide, 6, 3), "fail": (divide, 1, 0)}
+
+for name in sys.argv[1:]:
     try:
-        order(divide, 1, 0)
+        print(order(*ORDERS[name]))
     except ZeroDivisionError as error:
         print(repr(error))
