@@ -537,6 +537,43 @@ def test_nothing_is_said_of_what_is_collected_and_closed(workshop: Workshop, col
     assert (done.stdout, done.stderr, done.returncode) == ("(0, 1)\n", "", 0)
 
 
+DROPPED = """
+    import asyncio, gc, sys, stream
+
+    async def use(steps):
+        generator = stream.numbers(steps)
+        await anext(generator)
+        if steps == 2:
+            generator.asend(None).send(None)
+
+    for steps in (1, 2):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(use(steps))
+        loop.close()
+        gc.collect()
+    print("end")
+"""
+
+
+def test_async_generator_that_the_event_loop_drops_is_dropped(workshop: Workshop) -> None:
+    """A loop that has been closed closes none any more: the body ends nowhere, at a yield or an await of its own."""
+    stream = """
+    import asyncio
+    async def numbers(steps):
+        try:
+            yield 1
+            await asyncio.sleep(0)
+            yield 2
+        finally:
+            print("closed", steps)
+    """
+    workshop.write("stream.py", stream)
+    workshop.write("program.py", DROPPED)
+    workshop.write("tracing.toml", '[[span]]\ntarget = "stream:*"\n')
+    outcomes = [workshop.run(*command, "program.py") for command in (("python",), ("erni-run", "python"))]
+    assert [(done.stdout, done.returncode) for done in outcomes] == [("end\n", 0)] * 2
+
+
 NATIVE = """
     import zlib
     before = zlib.crc32

@@ -19,6 +19,7 @@ from erni_run.inside.ourselves import TRACEBACK
 
 _LOOKING = {"type": type, "len": len, "str": str, "int": int, "bool": bool, "float": float}
 """What a trampoline looks at parameters with."""
+_DO_NOTHING: Any = id  # a profiler sees no frame of it
 _LOCATED = (ast.stmt, ast.expr, ast.arg, ast.keyword, ast.excepthandler)
 
 
@@ -161,9 +162,12 @@ def _thrown() -> tuple[Any, Any, Any]:
 
 
 def _first_asend(generator: AsyncGeneratorType[Any, Any], value: Any) -> Any:
+    """The first step of the generator within a trampoline. An event loop knows the trampoline and closes that; where it
+    drops it, what is within is dropped as well, and not closed for itself.
+    """
     hooks = sys.get_asyncgen_hooks()
     try:
-        sys.set_asyncgen_hooks(None, None)
+        sys.set_asyncgen_hooks(None, None if hooks.finalizer is None else _DO_NOTHING)
         return generator.asend(value)
     finally:
         sys.set_asyncgen_hooks(*hooks)
