@@ -27,6 +27,7 @@ CONTROL_FLOW = (
     "aiohttp.web_exceptions:HTTPException",
     "grpc._cython.cygrpc:AbortError",
     "click.exceptions:Exit",
+    "typer.exceptions:Exit",
     "greenlet:GreenletExit",
     "unittest.case:SkipTest",
     "builtins:Skipped",

@@ -25,7 +25,6 @@ APPLICATIONS = (
         command="python main.py version",
         tracing=spans("cli:*"),
         traces=("version",),
-        wrong="typer.Exit with status 0 is recorded as an error",
     ),
     Application(
         name="python -m package",

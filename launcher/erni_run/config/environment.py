@@ -4,9 +4,9 @@ Variables are looked up by name alone, because the caller notes which ones matte
 (OpenTelemetry specification, "General SDK Configuration"). Names and meanings follow the Python SDK where it differs
 from the specification: OTEL_EXPORTER_OTLP_TIMEOUT is in seconds, not milliseconds.
 
-A mistake in a variable of ours stops the start, as one in the file does. One of OpenTelemetry's does not: other programs
-are given it, too, and its specification asks for a warning and the default ("Environment variable specification",
-"Parsing"). An address is the exception: spans and the headers with them go nowhere but where they were meant to.
+A mistake in a variable of ours stops the start, as one in the file does. One of OpenTelemetry's does not: other
+programs are given it, too, and its specification asks for a warning and the default ("Environment variable
+specification", "Parsing"). An address is the exception: spans and their headers go nowhere but where they were meant to.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ _FAILS_FROM = {
     "click.exceptions:Exit": ("exit_code", 1),
     "rest_framework.exceptions:APIException": ("status_code", 500),
     "starlette.exceptions:HTTPException": ("status_code", 500),
+    "typer.exceptions:Exit": ("exit_code", 1),
     "werkzeug.exceptions:HTTPException": ("code", 500),
 }
 """Exceptions that carry the answer, by the attribute that tells from which number on that is a failure."""
