@@ -5,6 +5,7 @@ user; and what of ours, and of libraries, is not in it.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 
 import pytest
@@ -215,7 +216,7 @@ def test_greenlets_go_on_while_a_collector_says_nothing(shop: Workshop, protocol
         from gevent import monkey
 
         monkey.patch_all()
-        import gevent, os
+        import gevent, os, signal
         import shop
 
         shop.work()
@@ -223,7 +224,7 @@ def test_greenlets_go_on_while_a_collector_says_nothing(shop: Workshop, protocol
             gevent.sleep(0.01)
         gevent.sleep(0.01)
         print("going on", flush=True)
-        os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
         """,
     )
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -235,4 +236,4 @@ def test_greenlets_go_on_while_a_collector_says_nothing(shop: Workshop, protocol
                 assert connection.recv(1)
                 shop.write("asked", "")
                 out, err = process.communicate()
-    assert (out, err, process.returncode) == ("going on\n", "", 0)
+    assert (out, err, process.returncode) == ("going on\n", "", -signal.SIGKILL)

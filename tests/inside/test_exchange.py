@@ -303,7 +303,7 @@ def test_probe_that_fails_never_reaches_the_application(kind: str) -> None:
     span = SpanPlan(target=f"broken:{kind}", name=f"broken {kind}", kind="nonsense")
     assert instrument.decorate(target, span, CapturePlan()) == ""
     assert call(target) == 1
-    assert f"broken {kind}: a span could not be started: KeyError: 'NONSENSE'" in notice._said
+    assert f"broken {kind}: a span could not be started" in notice._said
 
 
 def test_bound_methods_and_partials_taken_before_follow_every_exchange(module: ModuleType) -> None:

@@ -197,7 +197,7 @@ def test_without_a_file_the_defaults_are_checked(workshop: Workshop) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("no tracing.toml here or above: these are the defaults\n")
     assert "library redis " in done.stdout  # it is installed
-    assert "library requests " not in done.stdout  # as it is, but only for the exporter
+    assert "library falcon " not in done.stdout  # it is not
     workshop.write("main.py", "import redis\n")
     named = workshop.run("erni-run", "check", "--json", "python", "main.py")
     assert [row["name"] for row in json.loads(named.stdout)["rows"]] == ["redis"]

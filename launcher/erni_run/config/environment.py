@@ -6,7 +6,7 @@ from the specification: OTEL_EXPORTER_OTLP_TIMEOUT is in seconds, not millisecon
 
 A mistake in a variable of ours stops the start, as one in the file does. One of OpenTelemetry's does not: other
 programs are given it, too, and its specification asks for a warning and the default ("Environment variable
-specification", "Parsing"). An address is the exception: spans and their headers go nowhere but where they were meant to.
+specification", "Parsing"). An address is the exception: spans and their headers go nowhere but where they were meant.
 """
 
 from __future__ import annotations

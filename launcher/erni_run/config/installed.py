@@ -5,9 +5,8 @@ For ``check`` and ``--explain`` alone: looking through what is installed takes t
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from importlib.machinery import PathFinder
 
@@ -27,14 +26,9 @@ class Installed:
         return top in sys.stdlib_module_names or top in self._providers
 
     def wanted(self, plan: LibrariesPlan) -> list[Library]:
-        """The libraries that ``plan`` wants and that are here, without those that only erni-run itself has brought."""
-        ours = _needed("erni-run")
+        """The libraries that ``plan`` wants and that are here."""
         wanted = [library for library in LIBRARIES.values() if plan.wants(library.name, auto=library.auto)]
-        return [library for library in wanted if self.has(library) and not self._providers_of(library) <= ours]
-
-    def _providers_of(self, library: Library) -> set[str]:
-        top = library.module.partition(".")[0]
-        return {_normalized(name) for name in self._providers.get(top, [top])}
+        return list(filter(self.has, wanted))
 
 
 def has_instrumentation(library: Library) -> bool:
@@ -61,31 +55,3 @@ def is_there(module: str) -> bool:
 def packages(libraries: Iterable[Library]) -> str:
     """What ``pip install`` needs to be given to have ``libraries`` traced."""
     return " ".join(sorted({library.distribution for library in libraries}))
-
-
-def _needed(distribution: str) -> set[str]:
-    """``distribution`` and all that it needs, by normalized name; extras are left out."""
-    found: set[str] = set()
-    waiting = [distribution]
-    while waiting:
-        name = _normalized(waiting.pop())
-        if name not in found:
-            found.add(name)
-            waiting += _requirements(name)
-    return found
-
-
-def _requirements(name: str) -> Iterator[str]:
-    try:
-        lines = metadata.requires(name) or []
-    except metadata.PackageNotFoundError:
-        return
-    for line in lines:
-        required = re.match(r"[\w.-]+", line)
-        if required is not None and "extra ==" not in line:
-            yield required[0]
-
-
-def _normalized(name: str) -> str:
-    """PyPA specifications, "Name normalization"."""
-    return re.sub(r"[-_.]+", "-", name).lower()
