@@ -10,7 +10,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import pytest
@@ -20,23 +20,7 @@ from erni_run.inside.functions.resolve import NotFound, resolve
 from erni_run.inside.functions.source import Shape
 from erni_run.plan import CapturePlan, Plan, SpanPlan
 
-from tests.inside.test_trampoline import OBSERVATIONS, Recorder, generator, plain
-
-PORTABLE = Shape(is_portable=True)
-
-
-@pytest.mark.parametrize("case", OBSERVATIONS)
-def test_portable_trampoline_behaves_as_any(case: str) -> None:
-    make, observe = OBSERVATIONS[case]
-    before = observe(make())
-    function = make()
-    recorder = Recorder()
-    trampoline.instrument(function, recorder.hooks(function), PORTABLE)
-    try:
-        assert observe(function) == before
-        assert recorder.events
-    finally:
-        assert trampoline.restore(function)
+from tests.inside.test_trampoline import Recorder, generator, plain
 
 
 def test_original_code_is_back_afterwards() -> None:
@@ -74,7 +58,7 @@ def test_code_is_exchanged_while_threads_call() -> None:
     steps = {"begin": lambda: None, "resume": lambda _: None, "pause": lambda *_: None}
     steps |= {"finish": lambda _: None, "abort": lambda _: None}
     for turn in range(300):
-        trampoline.instrument(work, hooks, Shape(is_portable=bool(turn % 2)))
+        trampoline.instrument(work, hooks, Shape(takes_result=bool(turn % 2)))
         trampoline.instrument(generator, steps, Shape(is_current=bool(turn % 2)))
         if turn % 3 == 0:
             trampoline.restore(work)
@@ -115,7 +99,7 @@ def test_inner_functions_that_exist_already_come_and_go() -> None:
         return inner
 
     before, recorder = outer(), Recorder()
-    trampoline.instrument_inner(outer, ("inner",), recorder.hooks(before), PORTABLE)
+    trampoline.instrument_inner(outer, ("inner",), recorder.hooks(before), Shape())
     between = outer()
     assert (before(1), between(2), recorder.events) == (1, 2, ["enter", "leave"] * 2)
     assert trampoline.restore_inner(outer, ("inner",))
@@ -240,6 +224,45 @@ def test_function_that_outlives_its_module_is_still_traced() -> None:
     assert (trampoline.is_instrumented(work), work()) == (True, 1)
 
 
+def test_module_is_collected_whose_function_a_decorator_traces() -> None:
+    module = make_module()
+    assert instrument.decorate(module.other, SpanPlan(target="here:other", name="other"), CapturePlan()) == ""
+    assert module.other() is module.work
+    gone = [weakref.ref(module.Thing), weakref.ref(module.other)]
+    del sys.modules["erni_test_module"], module
+    gc.collect()
+    assert [reference() for reference in gone] == [None] * 2
+
+
+def test_module_is_collected_though_somebody_keeps_code_of_an_earlier_plan() -> None:
+    module = make_module()
+    instrument.instrument(module, lambda: PLAN)
+    kept = module.work.__code__
+    instrument.apply(Plan(spans=(SpanPlan(target="erni_test_module:work", name="renamed"),)))
+    assert module.work.__code__ is not kept
+    gone = weakref.ref(module.Thing)
+    del sys.modules["erni_test_module"], module
+    gc.collect()
+    assert gone() is None
+    with pytest.raises(NameError, match="Thing"):
+        eval(kept, {})
+
+
+def test_modules_that_hold_each_other_are_collected_while_they_are_traced() -> None:
+    first, second = ModuleType("erni_test_first"), ModuleType("erni_test_second")
+    plan = Plan(spans=(SpanPlan(target="erni_test_*:work"),))
+    for module, other in ((first, second), (second, first)):
+        sys.modules[module.__name__] = module
+        exec("def work(): return other\n", vars(module))
+        vars(module)["other"] = other
+    for module in (first, second):
+        instrument.instrument(module, lambda: plan)
+    gone = [weakref.ref(module.work) for module in (first, second)]
+    del sys.modules["erni_test_first"], sys.modules["erni_test_second"], first, second, module, other
+    gc.collect()
+    assert [reference() for reference in gone] == [None] * 2
+
+
 def test_two_plans_one_after_the_other(module: ModuleType) -> None:
     code = module.work.__code__
     instrument.instrument(module, lambda: PLAN)
@@ -269,7 +292,7 @@ def test_what_a_decorator_traces_no_plan_touches(module: ModuleType) -> None:
     assert module.work.__code__ is decorated
     instrument.apply(Plan(capture=CapturePlan(redact=("tier",))))  # for every span, so for its, too
     assert module.work.__code__ is not decorated
-    hooks = [constant for constant in module.work.__code__.co_consts if hasattr(constant, "__self__")]
+    hooks = [constant for constant in module.work.__code__.co_consts if isinstance(constant, MethodType)]
     assert {hook.__self__._site.attributes["tier"] for hook in hooks} == {"[redacted]"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import copy
+import dis
 import functools
 import inspect
 import pickle
@@ -225,12 +226,23 @@ def test_what_inspect_reads_off_the_code_is_the_same(module: str) -> None:
     hooks = Recorder().hooks(plain)
     assert len(READ[module]) > 3
     for function in READ[module]:
+        code = function.__code__
         bare, ours = (
             FunctionType(code, function.__globals__, None, None, function.__closure__)
-            for code in (function.__code__, build.trampoline(function.__code__, hooks, Shape(), function))
+            for code in (code, build.trampoline(code, hooks, Shape()))
         )
         assert (ours.__doc__, ours.__code__.co_names) == (bare.__doc__, bare.__code__.co_names), function
         assert inspect.getclosurevars(ours) == inspect.getclosurevars(bare), function
+        assert len({ours.__code__, bare.__code__, code}) == 2, function
+
+
+def test_disassembly_prints_nothing_of_the_globals() -> None:
+    trampoline.instrument(plain, Recorder().hooks(plain))
+    try:
+        printed = dis.Bytecode(plain).dis() + repr(plain.__code__.co_consts)
+    finally:
+        trampoline.restore(plain)
+    assert "OBSERVATIONS" not in printed
 
 
 @pytest.mark.parametrize("case", OBSERVATIONS)

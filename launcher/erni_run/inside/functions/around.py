@@ -8,7 +8,6 @@ from typing import Any
 
 from erni_run.inside.functions import build
 from erni_run.inside.functions.source import Shape
-from erni_run.inside.functions.trampoline import copy
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import aside, is_to_be_raised
 
@@ -53,7 +52,7 @@ def _put_around(function: FunctionType, before: Call, after: Call, failed: Call)
 
     code = function.__code__
     hooks = {"enter": enter, "leave": leave, "fail": fail}
-    function.__code__ = build.trampoline(code, hooks, Shape(), copy(function, code))
+    function.__code__ = build.trampoline(code, hooks, Shape())
 
 
 def _nothing() -> None:

@@ -10,7 +10,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Mapping
-from types import AsyncGeneratorType, CodeType, FunctionType, GeneratorType
+from types import AsyncGeneratorType, CodeType, GeneratorType
 from typing import Any
 
 from erni_run.inside.functions import references, source
@@ -27,10 +27,8 @@ class NotInstrumentable(Exception):
     """The function's code cannot be exchanged; ``str()`` says why."""
 
 
-def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape, original: FunctionType | None) -> CodeType:
-    """A trampoline for functions with ``code``, around ``original``, or around ``code`` itself if ``shape`` is
-    portable. Raises NotInstrumentable.
-    """
+def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape) -> CodeType:
+    """A trampoline for functions with ``code``. Raises NotInstrumentable."""
     for name in source.Parameters.of(code).names:
         if not name.isidentifier():
             raise NotInstrumentable(f"its parameter {name!r} cannot be written in Python")
@@ -40,7 +38,6 @@ def trampoline(code: CodeType, hooks: Mapping[str, object], shape: Shape, origin
     table = {
         **hooks,
         "documentation": source.documentation(code),
-        "original": original,
         **_LOOKING,
         "exc_info": _thrown,
         "first": _first_asend,
@@ -83,7 +80,7 @@ def with_inner(
 ) -> tuple[CodeType, CodeType]:
     """``code`` with a trampoline in the place of an inner function, and that trampoline. Raises NotInstrumentable."""
     if not path:
-        made = trampoline(code, hooks, shape, None)
+        made = trampoline(code, hooks, shape)
         return made, made
     path = _whole(code, path)
     replaced = inner(code, path[:1])

@@ -6,7 +6,6 @@ The same code serves a module that has just been imported and a plan that has ju
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import weakref
@@ -24,7 +23,6 @@ from erni_run.inside.functions.resolve import Found, Native, NotFound, resolve
 from erni_run.inside.functions.site import Wish, around, hooks_without_code, without_conflicts, wrong_captures
 from erni_run.inside.imports import is_being_imported, is_glob, matches
 from erni_run.inside.notice import describe, say_once
-from erni_run.inside.ourselves import aside
 from erni_run.plan import CapturePlan, Plan, SpanPlan
 
 Inner = tuple[str, ...]
@@ -44,8 +42,6 @@ class _Standing:
 
 _standing: weakref.WeakKeyDictionary[FunctionType, dict[Inner, _Standing]] = weakref.WeakKeyDictionary()
 _natives: dict[tuple[str, str], tuple[Native, Wish]] = {}
-_unloaded: weakref.WeakSet[FunctionType] = weakref.WeakSet()
-_modules: dict[weakref.ref[ModuleType], weakref.WeakSet[FunctionType]] = {}
 _lock = RLock()  # the collector of garbage may come back here in the middle of our work
 
 
@@ -69,7 +65,6 @@ def instrument(module: ModuleType, in_force: Callable[[], Plan]) -> None:
             _put(function, inner, {**known.wishes, **wishes} if known else wishes)
         for found, wish in natives:
             _put_native(found, wish)
-        _remember(module, [function for function, _ in functions])
 
 
 def apply(plan: Plan) -> None:
@@ -100,7 +95,7 @@ def decorate(function: FunctionType, span: SpanPlan, capture: CapturePlan) -> st
             return f"is traced already, by {f'line {first}' if first else '@traced_span'}"
         wish = Wish(span, capture, function.__module__, function.__qualname__)
         try:
-            _exchange(function, (), [wish], is_portable=_goes_away(function))
+            _exchange(function, (), [wish])
         except NotInstrumentable as reason:
             return f"cannot be instrumented: {reason}"
         _keep(function, (), _Standing({wish.place: wish}, [wish.essence], by_decorator=True))
@@ -119,7 +114,6 @@ def restore_all() -> None:
         for found, _ in _natives.values():
             native.put_back(found)
         _natives.clear()
-        _modules.clear()
 
 
 def _named(
@@ -201,34 +195,25 @@ def _put(function: FunctionType, inner: Inner, wishes: Wishes) -> None:
         _keep(function, inner, standing)
         return
     try:
-        is_portable = function in _unloaded or (by_decorator and _goes_away(function))
-        _exchange(function, inner, kept, is_portable=is_portable)
+        _exchange(function, inner, kept)
     except NotInstrumentable as reason:
         _say(kept[0], f"cannot be instrumented: {reason}: not traced")
     else:
         _keep(function, inner, standing)
 
 
-def _exchange(function: FunctionType, inner: Inner, wishes: list[Wish], *, is_portable: bool) -> None:
+def _exchange(function: FunctionType, inner: Inner, wishes: list[Wish]) -> None:
     code = build.inner(trampoline.original_code(function), inner)
     for wish in wishes:
         for mistake in wrong_captures(wish, code):
             _say(wish, f": {mistake}: left out")
-    options = [
-        Option(wish.only, around(wish, code, is_portable=is_portable or bool(inner), is_alone=len(wishes) == 1))
-        for wish in wishes
-    ]
+    options = [Option(wish.only, around(wish, code, is_alone=len(wishes) == 1)) for wish in wishes]
     receiver: tuple[str, ...] = next((wish.receiver for wish in wishes if wish.receiver), ())
     chosen = choose(options, receiver)
     if inner:
         trampoline.instrument_inner(function, inner, chosen.hooks, chosen.shape)
     else:
         trampoline.instrument(function, chosen.hooks, chosen.shape)
-
-
-def _goes_away(function: FunctionType) -> bool:
-    """Whether it was made by a call, as nested ones are: what it holds must not be kept by its code."""
-    return bool(function.__code__.co_flags & inspect.CO_NESTED)
 
 
 def _keep(function: FunctionType, inner: Inner, standing: _Standing) -> None:
@@ -261,37 +246,6 @@ def _put_native(found: Native, wish: Wish) -> None:
         return
     _natives[place] = found, wish
     _say(wish, "has no Python code: a wrapper stands at its name, and references taken before are not traced")
-
-
-def _remember(module: ModuleType, functions: list[FunctionType]) -> None:
-    """Notice when ``module`` goes away while its functions are still instrumented."""
-    own = [function for function in functions if function.__globals__ is vars(module)]
-    if own:
-        _modules.setdefault(weakref.ref(module, _forget), weakref.WeakSet()).update(own)
-
-
-def _forget(module: weakref.ref[ModuleType]) -> None:
-    """A module is gone: what its functions hold among their constants, where the garbage collector does not look, must
-    not keep it alive. Whoever still has one of them may call it, traced as before.
-    """
-    functions = list(_modules.pop(module, ()))
-    if functions:
-        _guarded(lambda: _make_portable(functions))
-
-
-def _make_portable(functions: list[FunctionType]) -> None:
-    with _lock:
-        _unloaded.update(functions)
-        for function, inner, standing in _all_standing():
-            if function in _unloaded and not inner:
-                _exchange(function, inner, without_conflicts(standing.wishes.values())[0], is_portable=True)
-
-
-def _guarded(work: Callable[[], None]) -> None:
-    try:
-        aside(work)
-    except Exception as error:  # it is the collector of garbage that calls
-        say_once(f"functions of a module that is gone: {describe(error)}", kind="functions that are gone")
 
 
 def _say(wish: Wish, what: str) -> None:

@@ -88,7 +88,7 @@ def without_conflicts(wishes: Iterable[Wish]) -> tuple[list[Wish], list[tuple[Wi
     return list(kept.values()), refused
 
 
-def around(wish: Wish, code: CodeType, *, is_portable: bool = False, is_alone: bool = True) -> Around:
+def around(wish: Wish, code: CodeType, *, is_alone: bool = True) -> Around:
     """The hooks that ``wish`` asks for, for functions with ``code``; ``is_alone`` if no other wish is on them."""
     captures = _captures(wish, Parameters.of(code), has_result=_has_result(code))
     in_passing = captures.in_passing if is_alone and not wish.only else ()
@@ -100,7 +100,6 @@ def around(wish: Wish, code: CodeType, *, is_portable: bool = False, is_alone: b
         takes_result=captures.at_exit is not None,
         in_context=wish.span.mode == "context",
         is_current=wish.span.current,
-        is_portable=is_portable,
     )
     hooks = _hooks(wish, captures, has_steps=has_steps(code, shape), in_passing=tuple(name for name, _ in in_passing))
     return Around(hooks, shape)

@@ -17,11 +17,17 @@ NAME = "_erni_trampoline"
 MARK = "\0erni:"
 _HAS_DOCSTRING: int = getattr(inspect, "CO_HAS_DOCSTRING", 0)
 
-# HOOK_x is a callable among the constants, LOCAL_x a variable that must not clash with a parameter, @x is filled in.
+# HOOK_x is an object among the constants, LOCAL_x a variable that must not clash with a parameter, @x is filled in.
+# What a trampoline calls is made anew, of the globals and the closure that it runs with itself. Whoever has the code of
+# a function may run it with others, ``FunctionType(f.__code__, {...})``, and globals that code holds are never
+# collected.
+_ORIGINAL = """
+    def LOCAL_original():@inner"""
+
 _FUNCTION = """
     LOCAL_state = HOOK_enter(@entry)
     try:
-        LOCAL_result = @await @original(@call)
+        LOCAL_result = @await LOCAL_original(@call)
         @last
     except:
         HOOK_fail(LOCAL_state)
@@ -32,7 +38,7 @@ _FUNCTION = """
 # GeneratorExit included: close() is a throw(GeneratorExit), and whatever the inner generator answers is what the
 # outer one does.
 _GENERATOR = """
-    LOCAL_inner = @original(@call)
+    LOCAL_inner = LOCAL_original(@call)
     LOCAL_state = @begin(@entry)
     LOCAL_result = LOCAL_error = LOCAL_token = None
     try:
@@ -63,7 +69,7 @@ _GENERATOR = """
 
 # What a hot stream is willing to pay: nothing for an item.
 _DELEGATING = """
-    LOCAL_inner = @original(@call)
+    LOCAL_inner = LOCAL_original(@call)
     LOCAL_state = @begin(@entry)
     try:
         LOCAL_result = yield from LOCAL_inner
@@ -76,7 +82,7 @@ _DELEGATING = """
 # As _GENERATOR, for PEP 525. The first step goes through HOOK_first, which keeps the inner generator out of the event
 # loop's book of open generators: the loop would otherwise close the same body twice.
 _ASYNC_GENERATOR = """
-    LOCAL_inner = @original(@call)
+    LOCAL_inner = LOCAL_original(@call)
     LOCAL_state = @begin(@entry)
     LOCAL_result = LOCAL_error = LOCAL_token = None
     LOCAL_step = HOOK_first
@@ -117,9 +123,7 @@ class Shape:
     the first hook receives the value of one parameter, or a tuple of the values of several; what is no number, and no
     string of at most ``longest`` characters, is what the hook "clean" makes of it. ``takes_result``: the last hook
     receives what the call returns, before ``exit``. ``in_context``: a generator has the hooks of a function, around its
-    whole life. ``is_current``: a generator's hooks follow every step of it. ``is_portable``: the original function is
-    made anew at each call, out of what the trampoline has from its own function; 55 ns slower, and nothing of the
-    application's is among the constants.
+    whole life. ``is_current``: a generator's hooks follow every step of it.
     """
 
     entry: tuple[str, ...] = ()
@@ -129,7 +133,6 @@ class Shape:
     takes_result: bool = False
     in_context: bool = False
     is_current: bool = True
-    is_portable: bool = False
 
 
 @dataclass(frozen=True)
@@ -205,8 +208,7 @@ def write(code: CodeType, shape: Shape) -> str:
     parameters = Parameters.of(code)
     body, head = _flavour(code, shape)
     free = f"\n    nonlocal {', '.join(code.co_freevars)}" if code.co_freevars else ""
-    made = "\n    def LOCAL_original():@inner" if shape.is_portable else ""
-    body = _filled(f"@free{made}{body}", _words(code, shape))
+    body = _filled(f"@free{_ORIGINAL}{body}", _words(code, shape))
     body = re.sub(r"\bHOOK_(\w+)", lambda hook: _hook(hook.group(1)), body)
     body = re.sub(r"\bLOCAL_(\w+)", lambda local: prefix(code) + local.group(1), body)
     # the function's own names come last: they may look like ours
@@ -264,7 +266,6 @@ def _words(code: CodeType, shape: Shape) -> dict[str, str]:
         returned = f"{with_result}\n        return LOCAL_result" if steps else f"return {with_result}"
     is_current = steps and shape.is_current
     return {
-        "original": "LOCAL_original" if shape.is_portable else "HOOK_original",
         "begin": f"HOOK_{begin}",
         "abort": f"HOOK_{abort}",
         "resume": "LOCAL_token = HOOK_resume(LOCAL_state)" if is_current else "pass",

@@ -159,8 +159,7 @@ def _settle(function: FunctionType, exchange: _Exchange, holder: FunctionType) -
         around = exchange.inner[path]
         code, made[path] = build.with_inner(code, path, around.hooks, around.shape)
     if exchange.around is not None:
-        original = None if exchange.around.shape.is_portable else copy(holder, code)
-        code = build.trampoline(code, exchange.around.hooks, exchange.around.shape, original)
+        code = build.trampoline(code, exchange.around.hooks, exchange.around.shape)
     _exchange_inner(exchange, made)
     exchange.current, exchange.made = code, made
     if exchange.around is None and not exchange.inner:
@@ -177,13 +176,3 @@ def _exchange_inner(exchange: _Exchange, made: dict[tuple[str, ...], CodeType]) 
         before, after = exchange.made.get(path, original), made.get(path, original)
         for existing in list(_functions_of(before)):
             existing.__code__ = after
-
-
-def copy(function: FunctionType, code: CodeType) -> FunctionType:
-    """A function that runs ``code`` as ``function`` would. Defaults are left out: the trampoline passes every
-    parameter.
-    """
-    copy = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
-    copy.__qualname__ = function.__qualname__
-    copy.__module__ = function.__module__
-    return copy
