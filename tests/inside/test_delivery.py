@@ -310,6 +310,52 @@ def test_lost_acknowledgement_costs_a_copy_and_no_span(shop: Workshop) -> None:
     assert standing(shop) == {"delivered": 700}
 
 
+@pytest.mark.parametrize(
+    "module", ["erni_run.inside.recorder.provider", "erni_run.inside.recorder.context", "opentelemetry.sdk.trace"]
+)
+def test_child_that_is_forked_in_the_midst_of_an_import_of_ours_records(
+    shop: Workshop, collector: Collector, module: str
+) -> None:
+    shop.write(
+        "main.py",
+        """
+        import importlib.machinery, os, sys, threading, shop
+
+        begun, forked = threading.Event(), threading.Event()
+
+        class Loader(importlib.machinery.SourceFileLoader):
+            def exec_module(self, module):
+                if threading.current_thread() is not threading.main_thread():
+                    begun.set()
+                    forked.wait()
+                super().exec_module(module)
+
+        class Finder:
+            def find_spec(self, name, path, target=None):
+                if name == sys.argv[1]:
+                    spec = importlib.machinery.PathFinder.find_spec(name, path)
+                    spec.loader = Loader(name, spec.loader.path)
+                    return spec
+
+        sys.meta_path.insert(1, Finder())
+        thread = threading.Thread(target=shop.work)
+        thread.start()
+        begun.wait()
+        child = os.fork()
+        if child == 0:
+            shop.work()
+            sys.exit()
+        forked.set()
+        os.waitpid(child, 0)
+        thread.join()
+        """,
+    )
+    environ = {"PYTHONWARNINGS": "ignore::DeprecationWarning", **collector.environment()}  # 3.12: of forks with threads
+    done = shop.run("erni-run", "python", "main.py", module, environ=environ)
+    assert (done.stderr, done.returncode) == ("", 0)
+    assert len(collector.spans) == 2
+
+
 def test_threads_and_forks_lose_nothing(shop: Workshop, collector: Collector) -> None:
     shop.write(
         "main.py",

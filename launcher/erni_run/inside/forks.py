@@ -95,8 +95,17 @@ def _forget_half_imported() -> None:
     for name, reference in list(_locks.items()):
         lock = reference()
         if lock is not None and lock.owner in cut_off:
-            sys.modules.pop(name, None)
+            _forget(name)
             _locks.pop(name, None)
+
+
+def _forget(name: str) -> None:
+    """Where its package still had it, ``from package import module`` would find it there, and import nothing."""
+    module = sys.modules.pop(name, None)
+    package, _, last = name.rpartition(".")
+    own = getattr(sys.modules.get(package), "__dict__", {})
+    if module is not None and own.get(last) is module:
+        del own[last]
 
 
 def _stand_in() -> None:
