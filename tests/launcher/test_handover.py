@@ -129,6 +129,7 @@ DEAF = {
     "python -I": (("python", "-I", "-c", "pass"), "-I"),
     "python -sE": (("python", "-sE", "-c", "pass"), "-E"),
     "python -W error -S": (("python", "-W", "error", "-S", "-c", "pass"), "-S"),
+    "an option in two words": (("python", "--check-hash-based-pycs", "never", "-I", "-c", "pass"), "-I"),
     "a first line with -I": (("./isolated",), "-I"),
     "python -c with -I in its program": (("python", "-c", "0-0 # -I", "-I"), ""),
     "python without": (("python", "-u", "-c", "pass"), ""),

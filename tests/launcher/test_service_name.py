@@ -34,6 +34,8 @@ NAMES = {
     "python manage.py runserver": "till",
     "python shop/manage.py runserver": "shop",
     "python -X dev -Wd -u jobs/etl.py -m x": "etl",
+    "python --check-hash-based-pycs never app.py": "app",
+    "python -u -- app.py": "app",
     "python3.13 -m agency": "agency",
     "python -m agency.worker --fast": "agency",
     "python -um agency": "agency",

@@ -1,7 +1,6 @@
 """What a command runs, told from its words alone: a script, a module, code or a program, and in which Python.
 
-Only ``check`` asks: a start leaves all of this to the system. The rules are those of Python's own command line,
-https://docs.python.org/3/using/cmdline.html.
+Only ``check`` asks: a start leaves all of this to the system.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from erni_run.errors import ErniRunError
 from erni_run.start import command
-from erni_run.start.interpreter import WITH_VALUE, first_line, is_python
+from erni_run.start.interpreter import command_line, first_line, is_python
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +34,20 @@ class Program:
 def program(path: str, argv: Sequence[str], environ: Mapping[str, str]) -> Program:
     """What the command at ``path`` runs with the words ``argv``, the first of which is its name."""
     if is_python(path):
-        return _of_python(path, (), argv[1:])
+        return _of_python(path, argv[1:])
     words = first_line(path)
-    for position, word in enumerate(words):
-        if is_python(word):
-            options = tuple(words[position + 1 :])
-            return Program(
-                path=path,
-                interpreter=_found(word, environ),
-                options=options,
-                kind="program",
-                name=path,
-                arguments=tuple(argv[1:]),
-            )
+    if words:
+        return Program(
+            path=path,
+            interpreter=_found(words[0], environ),
+            options=tuple(words[1:]),
+            kind="program",
+            name=path,
+            arguments=tuple(argv[1:]),
+        )
     for position, word in enumerate(argv):  # as in `uv run python app.py`
         if is_python(word):
-            return replace(_of_python("", (), argv[position + 1 :]), path=path)
+            return replace(_of_python("", argv[position + 1 :]), path=path)
     return Program(path=path, interpreter="", kind="program", name=path, arguments=tuple(argv[1:]))
 
 
@@ -62,23 +59,8 @@ def _found(word: str, environ: Mapping[str, str]) -> str:
         return ""
 
 
-def _of_python(path: str, options: tuple[str, ...], words: Sequence[str]) -> Program:
-    """The words after a Python's name: its options, up to the one that says what to run."""
-    word, rest = (words[0], tuple(words[1:])) if words else ("-", ())
-    if not word.startswith("-") or word == "-":
-        kind = "code" if word == "-" else "script"
-        return Program(path=path, interpreter=path, options=options, kind=kind, name=word, arguments=rest)
-    if word.startswith("--"):
-        return _of_python(path, (*options, word), rest)
-    for position, letter in enumerate(word[1:], 2):
-        attached = word[position:]
-        if letter in "cm":
-            name, rest = (attached, rest) if attached else (rest[0] if rest else "", rest[1:])
-            before = (word[: position - 1],) if position > 2 else ()
-            kind = "module" if letter == "m" else "code"
-            return Program(
-                path=path, interpreter=path, options=(*options, *before), kind=kind, name=name, arguments=rest
-            )
-        if letter in WITH_VALUE:
-            return _of_python(path, (*options, word, *([] if attached else rest[:1])), rest if attached else rest[1:])
-    return _of_python(path, (*options, word), rest)
+def _of_python(path: str, words: Sequence[str]) -> Program:
+    options, kind, name, arguments = command_line(words)
+    return Program(
+        path=path, interpreter=path, options=tuple(options), kind=kind, name=name, arguments=tuple(arguments)
+    )

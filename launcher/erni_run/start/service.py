@@ -5,9 +5,9 @@ Where nothing tells, it is ``unknown_service:`` and the program's name (resource
 
 import os
 
+from erni_run.start.interpreter import command_line, is_python
 from erni_run.start.remembered import working_directory
 
-_PYTHON_NAMES = ("python", "pypy")
 _STARTERS = frozenset({"hatch", "pdm", "pipenv", "poetry", "rye", "uv"})
 _OF_A_MODULE = frozenset({
     "arq", "daphne", "dramatiq", "faststream", "granian", "gunicorn", "huey_consumer", "hypercorn", "taskiq", "uvicorn",
@@ -21,7 +21,7 @@ _SAYS_NOTHING = frozenset({"__main__", "asgi", "main", "manage", "wsgi"})
 def service_name(argv: "list[str]") -> str:
     """Such as ``site1`` for ``gunicorn -w 4 site1.wsgi``, ``etl`` for ``python jobs/etl.py``."""
     program = os.path.basename(argv[0])
-    if program.startswith(_PYTHON_NAMES):
+    if is_python(program):
         return _of_python(argv[1:]) or f"unknown_service:{program}"
     if program in _STARTERS and argv[1:2] == ["run"] and argv[2:] and not argv[2].startswith("-"):
         return service_name(argv[2:])
@@ -29,20 +29,10 @@ def service_name(argv: "list[str]") -> str:
 
 
 def _of_python(arguments: "list[str]") -> str:
-    rest = list(arguments)
-    while rest and rest[0].startswith("-"):
-        option = rest.pop(0)
-        for position, letter in enumerate(option[1:], 2):
-            value = option[position:]
-            if letter == "m" and (value or rest):
-                module, *others = [value, *rest] if value else rest
-                return _of_program(module, others) or module.partition(".")[0]
-            if letter == "c" or option == "-":
-                return ""
-            if letter in "WXQ":
-                rest = rest if value else rest[1:]
-                break
-    return _of_file(rest[0]) if rest else ""
+    _, kind, name, others = command_line(arguments)
+    if kind == "module":
+        return _of_program(name, others) or name.partition(".")[0]
+    return _of_file(name) if kind == "script" else ""
 
 
 def _of_program(program: str, arguments: "list[str]") -> str:
