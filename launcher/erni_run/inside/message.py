@@ -29,14 +29,6 @@ def message(error: BaseException) -> str:
     return text
 
 
-def type_name(kind: type, separator: str = ".") -> str:
-    """The module and qualified name of a class, without the module if that is builtins and ``separator`` a dot. Its
-    metaclass is not asked.
-    """
-    module, name = _module(kind), _qualname(kind)
-    return str(name) if separator == "." and module in ("builtins", None, "") else f"{module}{separator}{name}"
-
-
 def _forget(number: int, _: weakref.ref[BaseException]) -> None:
     _known.pop(number, None)
 
@@ -56,6 +48,3 @@ def _asked(error: BaseException) -> str:
             raise
         return type(error).__name__
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-_module, _qualname = (vars(type)[name].__get__ for name in ("__module__", "__qualname__"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from erni_run.inside.classes import bases
 from erni_run.inside.functions.trampoline import Around
 
 
@@ -24,7 +25,7 @@ def choose(options: list[Option], receiver: tuple[str, ...]) -> Around:
     """
     if len(options) == 1:
         return options[0].around
-    ordered = sorted(options, key=lambda option: -len(_bases(option.only)) if option.only is not None else 0)
+    ordered = sorted(options, key=lambda option: -len(bases(option.only)) if option.only is not None else 0)
     choice = _Choice(ordered)
     shapes = [option.around.shape for option in ordered]
     shape = replace(
@@ -95,7 +96,4 @@ def is_for(receiver: Any, only: type) -> bool:
     classes alone, for ``isinstance`` asks metaclasses.
     """
     kind = type(receiver)
-    return any(base is only for base in _bases(receiver if issubclass(kind, type) else kind))
-
-
-_bases = vars(type)["__mro__"].__get__
+    return any(base is only for base in bases(receiver if issubclass(kind, type) else kind))

@@ -14,6 +14,7 @@ from functools import partial
 from types import CoroutineType, NoneType
 from typing import TYPE_CHECKING, Any
 
+from erni_run.inside.classes import bases
 from erni_run.inside.functions.build import strip_frame
 from erni_run.inside.ourselves import aside
 
@@ -95,7 +96,7 @@ def _asyncios(future: Any) -> Any:
         tasks = vars(sys.modules["asyncio.tasks"])
         kinds = [tasks[name] for name in ("_CTask", "_PyTask", "_GatheringFuture") if name in tasks]
         _kinds.update({id(kind): kind for kind in kinds})
-    return next((base for base in _bases(type(future)) if id(base) in _kinds), None)
+    return next((base for base in bases(type(future)) if id(base) in _kinds), None)
 
 
 def _is_about_to_run(future: Any, kind: Any) -> bool:
@@ -168,6 +169,3 @@ def _abandoned(following: Following, coroutine: CoroutineType[Any, Any, Any] | N
     if coroutine is not None:
         coroutine.close()
     following.fail(GeneratorExit())
-
-
-_bases = vars(type)["__mro__"].__get__

@@ -6,7 +6,8 @@ from collections import deque
 from types import MappingProxyType
 from typing import Any
 
-from erni_run.inside.functions.written import MAPPINGS, attributes, bases, behind
+from erni_run.inside.classes import attributes, bases
+from erni_run.inside.functions.written import MAPPINGS, behind
 
 _SEQUENCES = frozenset(map(id, (list, tuple, str, bytes, bytearray, deque, range)))
 _MAPPINGS = frozenset(map(id, MAPPINGS))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from erni_run.inside.functions.written import bases
-from erni_run.inside.message import described, type_name
+from erni_run.inside.classes import bases, type_name
+from erni_run.inside.message import described
 from erni_run.inside.ourselves import TRACEBACK
 
 if TYPE_CHECKING:

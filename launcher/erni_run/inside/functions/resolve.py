@@ -24,8 +24,9 @@ from types import (
 )
 from typing import Any
 
+from erni_run.inside import classes
+from erni_run.inside.classes import attributes, bases
 from erni_run.inside.functions import build, trampoline
-from erni_run.inside.functions.written import attributes, bases
 from erni_run.inside.imports import is_glob, matches
 from erni_run.inside.notice import describe, say_once
 from erni_run.inside.ourselves import is_to_be_raised
@@ -107,7 +108,7 @@ def resolve(module: ModuleType, qualname: str, layer: str) -> list[Found | Nativ
 def _hit(candidate: _Candidate, module: ModuleType, layer: str) -> Found | Native | None:
     value, qualname = candidate.value, candidate.qualname
     kind = type(value)
-    if str(_module(kind)).partition(".")[0] in _COMPILERS:
+    if str(classes.module(kind)).partition(".")[0] in _COMPILERS:
         return None
     function = _function(value, qualname, module, layer)
     is_def = candidate.is_named and candidate.inherited_by is None and not issubclass(kind, type)
@@ -215,7 +216,7 @@ def _module_of(value: Any) -> object:
     if type(plain) is FunctionType:
         return plain.__module__
     if issubclass(type(plain), type):
-        return _module(plain)
+        return classes.module(plain)
     return inspect.getattr_static(plain, "__module__", None)
 
 
@@ -369,4 +370,3 @@ def _near(name: str, names: Iterable[str]) -> str:
 
 
 _MISSING = object()
-_module = vars(type)["__module__"].__get__

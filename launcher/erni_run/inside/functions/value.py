@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from erni_run.inside.functions.written import REDACTED, Text, plain_text
+from erni_run.inside.functions.written import REDACTED, Text, is_secret_pair
 from erni_run.plan import Value
 
 INT64 = 1 << 63
@@ -21,7 +21,8 @@ def clean(value: Any, most: int, hides: Callable[[str], bool] = lambda _: False)
     """
     kind = type(value)
     if kind is list or kind is tuple:
-        items = _uniform(_without_secret(value[:most], hides), most)
+        some = value[:most]
+        items = _uniform([some[0], REDACTED] if is_secret_pair(some, hides) else some, most)
         if items is not None:
             return items
     simple = _primitive(value, most)
@@ -55,12 +56,6 @@ def _primitive(value: Any, most: int) -> str | bool | int | float | None:
         number = int.__index__(value)
         return number if -INT64 <= number < INT64 else None
     return float.__float__(value) if issubclass(kind, float) else None
-
-
-def _without_secret(values: list[Any] | tuple[Any, ...], hides: Callable[[str], bool]) -> list[Any] | tuple[Any, ...]:
-    """``values``, of which the second of two is redacted if the first is a name that ``hides`` it."""
-    name = plain_text(values[0]) if len(values) == 2 else None
-    return [values[0], REDACTED] if name is not None and hides(name) else values
 
 
 def _uniform(values: list[Any] | tuple[Any, ...], most: int) -> list[Any] | None:

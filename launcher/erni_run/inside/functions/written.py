@@ -12,22 +12,19 @@ import builtins
 import gc
 import re
 from collections import ChainMap, UserDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import islice
 from types import MappingProxyType
 from typing import Any
+
+from erni_run.inside.classes import attributes, bases, qualname
 
 REDACTED = "[redacted]"
 _DEEPEST = 20
 _NAMED = re.compile(r"""([\w-]+)(?:["']\s*[:=,]|\s*[:=])""")
 """A name that a value follows, in the text of an object that speaks for itself."""
 _WORD = re.compile(r"[\w-]+")
-
-bases = vars(type)["__mro__"].__get__
-"""The classes that a class is made of, itself first; what it defines; and its name. Its metaclass is not asked."""
-attributes = vars(type)["__dict__"].__get__
-_name = vars(type)["__qualname__"].__get__
 
 
 class Text:
@@ -44,7 +41,7 @@ class Text:
             if write is not None:
                 return "…" if depth >= _DEEPEST and write is not Text._sliced else write(self, base, value, depth)
         if _is_container(type(value)):
-            return f"<{_name(type(value))}>"
+            return f"<{qualname(type(value))}>"
         return self._own(repr(value) if depth else str(value))
 
     def hides(self, name: Any) -> bool:
@@ -70,7 +67,7 @@ class Text:
         if fields:
             items = self._some(zip(fields, tuple.__iter__(value), strict=False))
             texts = [f"{name}={self._item(name, item, depth)}" for name, item in items]
-            return f"{_name(type(value))}({', '.join(texts)})"
+            return f"{qualname(type(value))}({', '.join(texts)})"
         opening, closing = _BRACKETS[id(base)]
         texts = [self.of(item, depth + 1) for item in self._some(self._without_secret(base, value))]
         comma = "," if base is tuple and len(texts) == 1 else ""
@@ -80,7 +77,7 @@ class Text:
         """The items of ``value``, of which the second of two is redacted if the first is a name that hides it."""
         if base is tuple or base is list:
             first = list(islice(base.__iter__(value), 3))
-            if len(first) == 2 and plain_text(first[0]) is not None and self.hides(first[0]):
+            if is_secret_pair(first, self._hides):
                 return first[0], REDACTED
         items: Iterable[Any] = base.__iter__(value)
         return items
@@ -115,6 +112,12 @@ def plain_text(value: Any) -> str | None:
     if issubclass(kind, str):
         return str.__str__(value)
     return bytes(value).decode("latin-1") if kind is bytes or kind is bytearray else None
+
+
+def is_secret_pair(items: Sequence[Any], hides: Callable[[str], bool]) -> bool:
+    """Whether ``items`` are two, and the first is a name that ``hides`` the second."""
+    name = plain_text(items[0]) if len(items) == 2 else None
+    return name is not None and hides(name)
 
 
 def is_number(value: Any) -> bool:

@@ -19,8 +19,9 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
+from erni_run.inside.classes import type_name
 from erni_run.inside.forks import process
-from erni_run.inside.message import message, type_name
+from erni_run.inside.message import message
 from erni_run.inside.recorder.attributes import put, put_all
 from erni_run.inside.recorder.current import Current
 from erni_run.inside.recorder.stacktrace import stack_trace

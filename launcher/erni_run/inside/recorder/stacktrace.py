@@ -16,7 +16,8 @@ from _thread import _local
 from collections.abc import Iterator
 from typing import Any
 
-from erni_run.inside.message import message, type_name
+from erni_run.inside.classes import type_name
+from erni_run.inside.message import message
 from erni_run.inside.ourselves import TRACEBACK, is_to_be_raised
 
 _MOST_SPANS = 10
