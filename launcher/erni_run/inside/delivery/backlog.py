@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from erni_run.inside.delivery.account import Tally
+from erni_run.inside.delivery.bulletin import say_not_on_disk, why
 from erni_run.inside.delivery.holding import Holding
 from erni_run.inside.delivery.journal import Remains
 from erni_run.inside.delivery.request import Batch, join
@@ -70,7 +71,7 @@ class Backlog:
         try:
             return self._spool.adopt(seen)
         except OSError as error:
-            say_rarely(f"the spool cannot be looked through: {error.strerror or describe(error)}", kind="spool")
+            say_rarely(f"the spool cannot be looked through: {why(error)}", kind="spool")
             return None
 
     def move(self, spool: Spool, own: Holding) -> None:
@@ -91,7 +92,7 @@ class Backlog:
             try:
                 self._shrink(orphan)
             except OSError as error:
-                say_rarely(f"spans cannot be put on disk: {error.strerror or describe(error)}", kind="disk")
+                say_not_on_disk(error)
             finally:
                 orphan.release()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from erni_run.inside.delivery.account import Counts
 from erni_run.inside.delivery.transport import Answer
-from erni_run.inside.notice import say, say_rarely
+from erni_run.inside.notice import describe, say, say_rarely
 
 _PATIENCE = 5.0  # seconds of trouble that nobody needs to hear of
 _INTERVAL = 60.0  # seconds between two lines
@@ -81,6 +81,16 @@ class Bulletin:
 def spans(count: int) -> str:
     """``count`` with its noun."""
     return "1 span" if count == 1 else f"{count:,} spans"
+
+
+def say_not_on_disk(error: OSError) -> None:
+    """Spans that are to go to disk stay where they are."""
+    say_rarely(f"spans cannot be put on disk: {why(error)}", kind="disk")
+
+
+def why(error: OSError) -> str:
+    """Why the disk fails, without the path, which is another one each time."""
+    return error.strerror or describe(error)
 
 
 def _lost(counts: Counts) -> int:

@@ -8,24 +8,24 @@ import threading
 import time
 from collections.abc import Sequence
 
-from erni_run.inside.delivery.account import Counts, Mark, Tally
+from erni_run.inside.delivery.account import Counts, Tally
 from erni_run.inside.delivery.backlog import Backlog, put_aside
-from erni_run.inside.delivery.bulletin import Bulletin
+from erni_run.inside.delivery.bulletin import Bulletin, why
 from erni_run.inside.delivery.holding import Holding
 from erni_run.inside.delivery.intake import Intake
 from erni_run.inside.delivery.journal import Journal
+from erni_run.inside.delivery.offload import Offload
 from erni_run.inside.delivery.place import Place
 from erni_run.inside.delivery.request import Batch, spans_of
 from erni_run.inside.delivery.sender import Connect, Outcome, Sender
 from erni_run.inside.delivery.spool import Spool
 from erni_run.inside.delivery.transport import open_transport
 from erni_run.inside.delivery.watchers import Watcher, Watchers
-from erni_run.inside.notice import describe, say_once, say_rarely
+from erni_run.inside.notice import say_once, say_rarely
 from erni_run.plan import ExportPlan, SpoolPlan
 
 _BACKLOG, _BACKLOG_AT_END = 16, 64  # requests of what has waited, between two looks at what is new
 _PAUSE = 0.05  # seconds between two looks at the clock
-_MOST_IN_MEMORY = 1 << 20  # bytes; more of it goes to the disk while the collector takes nothing
 
 
 class Courier:
@@ -47,6 +47,7 @@ class Courier:
         self.lock = threading.Lock()
         self.until = math.inf
         self.intake = Intake(self._tally, self._open_journal, self._overflown)
+        self._offload = Offload(self.intake, self._place)
         self.sender = Sender(export, self._keep_rejected, connect)
         self.bulletin = Bulletin(export.endpoint.partition("?")[0], "in memory")  # a query may hold a key
 
@@ -98,7 +99,7 @@ class Courier:
         self._prepare()
         self._carry_own()
         if self.sender.breaker.is_open:
-            self._put_on_disk()
+            self._offload.make_room()
         self._carry_backlog()
         self._watchers.catch_up()
         self._tell()
@@ -110,8 +111,7 @@ class Courier:
         try:
             journal.prepare()
         except OSError as error:
-            why = error.strerror or describe(error)
-            say_rarely(f"the journal cannot grow, spans wait in memory as well: {why}", kind="journal")
+            say_rarely(f"the journal cannot grow, spans wait in memory as well: {why(error)}", kind="journal")
 
     def _may_send(self) -> bool:
         return not self.sender.breaker.is_open and time.monotonic() < self.until
@@ -137,13 +137,8 @@ class Courier:
         outcome = self._send(batch)
         if put_aside(self._holding, outcome):
             self._settle(outcome, self._tally)
-            self._advance(journal, mark)
+            self._place.advance(journal, mark)
         return is_crowded
-
-    def _advance(self, journal: Journal, mark: Mark) -> None:
-        journal.settle(mark)
-        if self._holding is not None:
-            self._holding.advance(mark)
 
     def _settle_memory(self, outcome: Outcome) -> None:
         self.intake.memory.put_back(outcome.records)
@@ -161,26 +156,6 @@ class Courier:
             self.bulletin.rejected(rejected, self.sender.rejection)
         for batch, what, reason in outcome.settled:
             self._watchers.settled(batch.request, what, reason)
-
-    def _put_on_disk(self) -> None:
-        """While the collector takes nothing: full segments, and what grows in memory, become blobs."""
-        holding, journal, memory = self._holding, self.intake.journal, self.intake.memory
-        if self._spool is None or holding is None:
-            return
-        try:
-            while journal is not None and journal.is_crowded and (found := journal.oldest()) is not None:
-                batch, mark = found
-                first = mark.spans - batch.spans
-                if not journal.is_crowded or not self._spool.keep(holding, batch, f"j{mark.segment}", first):
-                    break
-                self._advance(journal, mark)
-            while memory.used > _MOST_IN_MEMORY and (left := memory.oldest()) is not None:
-                if not self._spool.keep(holding, left):
-                    break
-                memory.settle()
-            self._spool.expire(holding)
-        except OSError as error:
-            _say_not_on_disk(error)
 
     def _carry_backlog(self) -> None:
         backlog, is_at_end = self._backlog, self.until is not math.inf
@@ -226,8 +201,8 @@ class Courier:
         journal, holding = self.intake.journal, self._holding
         if self._backlog is not None:
             self._backlog.release()
-        self._keep_displaced()
-        self._keep_memory()
+        self._offload.keep_displaced()
+        self._offload.keep_memory()
         self._give_up()
         self._tell_at_end()
         if not is_over:
@@ -241,7 +216,7 @@ class Courier:
     def leave_as_it_is(self) -> None:
         """The end of the process, while the thread waits for the collector: the journal is safe as it is."""
         self.intake.close()
-        self._keep_memory()
+        self._offload.keep_memory()
         self._lose(self.intake.memory.give_up())
         self._tell_at_end()
 
@@ -278,34 +253,7 @@ class Courier:
             else:
                 self.bulletin.lost(kept, self._reason_at_end)
 
-    def _keep_memory(self) -> None:
-        """Put what is in memory on disk, as far as there is one."""
-        memory, holding = self.intake.memory, self._holding
-        try:
-            while holding is not None and (batch := memory.oldest()) is not None:
-                holding.keep(batch, durable=False)
-                memory.settle()
-        except OSError as error:
-            _say_not_on_disk(error)
-
-    def _keep_displaced(self) -> None:
-        """Put on disk what is in files that somebody has removed."""
-        journal, holding = self.intake.journal, self._holding
-        if journal is None or holding is None:
-            return
-        try:
-            while journal.displaced and (found := journal.oldest()) is not None:
-                batch, mark = found
-                holding.keep(batch, f"j{mark.segment}", mark.spans - batch.spans, durable=False)
-                self._advance(journal, mark)
-        except OSError as error:
-            _say_not_on_disk(error)
-
     def abandon(self) -> None:
         """In a forked child: all of this is the parent's."""
         if self.intake.journal is not None:
             self.intake.journal.abandon()
-
-
-def _say_not_on_disk(error: OSError) -> None:
-    say_rarely(f"spans cannot be put on disk: {error.strerror or describe(error)}", kind="disk")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from erni_run.inside.delivery.account import Tally
+from erni_run.inside.delivery.account import Mark, Tally
+from erni_run.inside.delivery.bulletin import why
 from erni_run.inside.delivery.folder import is_mappable
 from erni_run.inside.delivery.holding import Holding
 from erni_run.inside.delivery.journal import Journal
@@ -75,9 +76,15 @@ class Place:
                 journal.move(self.holding.folder, in_turn)
             return True
         except OSError as error:
-            why = error.strerror or describe(error)
-            say_rarely(f"{self._plan.path} is not what it was, and spans cannot be put there: {why}", kind="place")
+            trouble = f"{self._plan.path} is not what it was, and spans cannot be put there: {why(error)}"
+            say_rarely(trouble, kind="place")
             return self.is_there
+
+    def advance(self, journal: Journal, mark: Mark) -> None:
+        """What is before ``mark`` in ``journal`` is settled."""
+        journal.settle(mark)
+        if self.holding is not None:
+            self.holding.advance(mark)
 
     def _move(self, old: Holding) -> None:
         spool = Spool.at(self._export, self._plan, self._on_drop)
