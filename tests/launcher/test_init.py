@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from erni_run.plan import CapturePlan
 from erni_run.propose.capture import captures
 from erni_run.propose.deed import deed
 from erni_run.propose.proposal import Proposal, propose
@@ -330,6 +331,9 @@ def test_type_is_what_the_agent_does(agent: str) -> None:
     assert deed(agent) == DEEDS[agent]
 
 
+REDACTED = [glob.strip("*") for glob in CapturePlan.redact]
+
+
 @pytest.mark.parametrize(
     ("parameters", "sure", "doubtful"),
     [
@@ -338,7 +342,7 @@ def test_type_is_what_the_agent_does(agent: str) -> None:
         ("photos: list[str] | None = None, *args: list[int], **more: dict", {}, {}),
         ("order_id: UUID, id: str, price: 'not(", {}, {}),
         ("order_id: UUID, id: str, paid: int", {}, {"order_id": "order_id", "id": "id"}),
-        ("tokens: list[str], password_id: str", {}, {}),
+        *((f"{name}s: list[str], {name}_id: str", {}, {}) for name in REDACTED),
     ],
 )
 def test_captures_count_and_never_show_values(

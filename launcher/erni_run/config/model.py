@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from erni_run.config import value
 from erni_run.config.rules import Wrong
-from erni_run.plan import CONTROL_FLOW
+from erni_run.plan import CONTROL_FLOW, CapturePlan
 
 
 class Section(BaseModel):
@@ -142,10 +142,7 @@ class Capture(Section):
 
     max_length: value.Length = Field(default=256, description="Longer strings are cut, in characters.")
     redact: list[value.Text] = Field(
-        default=[
-            *("*password*", "*passwd*", "*pwd*", "*passphrase*", "*secret*", "*token*", "*authorization*"),
-            *("*api_key*", "*apikey*", "*access_key*", "*private_key*", "*credential*", "*cookie*", "*session*"),
-        ],
+        default=list(CapturePlan.redact),
         description="Globs on names of attributes, parameters and keys: their values never leave the process.",
     )
     exceptions: value.Switch = Field(default=True, description="Message and stack trace become an event of the span.")

@@ -10,7 +10,8 @@ from erni_run.propose.outline import Function, dotted
 _SIZED = frozenset({"list", "tuple", "set", "frozenset", "dict", "bytes"})
 _SIZED |= {"List", "Tuple", "Set", "FrozenSet", "Dict", "Sequence", "Collection", "Mapping", "MutableSequence"}
 _PLAIN = frozenset({"str", "int", "UUID"})
-_SECRET = ("password", "secret", "token", "authorization", "api_key", "key", "credential")
+_SECRET = frozenset({"password", "passwd", "pwd", "passphrase", "secret", "token", "authorization", "key"})
+_SECRET |= {"credential", "cookie", "session"}
 
 
 @dataclass(frozen=True)
