@@ -15,11 +15,9 @@ from erni_run.errors import UsageError
 from erni_run.inside.delivery.courier import Courier
 from erni_run.inside.delivery.spool import destination_name
 from erni_run.inside.delivery.survey import Standing, survey
-from erni_run.plan import Plan
+from erni_run.plan import OTLP, Plan
 from erni_run.printable import printable
 from erni_run.start.remembered import working_directory
-
-_PROTOCOLS = ("grpc", "http/protobuf")
 
 
 def drain(config: str | None, arguments: list[str], environ: Mapping[str, str]) -> int:
@@ -30,7 +28,7 @@ def drain(config: str | None, arguments: list[str], environ: Mapping[str, str]) 
     options = _parse(arguments)
     reading = read(find(options.config or config, environ, working_directory()), environ, "python")
     plan = reading.plan
-    if plan.export.protocol not in _PROTOCOLS:
+    if plan.export.protocol not in OTLP:
         raise UsageError(f"nothing can be delivered with the protocol {plan.export.protocol}")
     ours = destination_name(plan.export)
     if not any(standing.destination == ours for standing in _survey(plan)):

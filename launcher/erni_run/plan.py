@@ -15,6 +15,9 @@ from typing import Any, TypeVar
 Value = str | bool | int | float | list[str] | list[bool] | list[int] | list[float]
 """An OTLP attribute value as a configuration file can hold it."""
 
+OTLP = ("grpc", "http/protobuf")
+"""The protocols that bring spans to a collector."""
+
 CONTROL_FLOW = (
     "celery.exceptions:TaskPredicate",
     "dramatiq.errors:Retry",

@@ -18,12 +18,12 @@ from erni_run.config import endpoint, messages, otel, rules
 from erni_run.config.otel import Instead
 from erni_run.config.rules import Written, Wrong
 from erni_run.errors import Mistake
+from erni_run.plan import OTLP
 
 ANY_OTLP = "export.otlp"
 """OTEL_TRACES_EXPORTER asks for OTLP and leaves the protocol to others."""
 
 _OTEL, _ADDRESS = "OTEL_", "export.endpoint"
-_PROTOCOLS = ("grpc", "http/protobuf")
 _RESOURCE = {
     "service.name": "service.name",
     "service.version": "service.version",
@@ -98,7 +98,7 @@ def settings(environ: Mapping[str, str]) -> Environment:
 def settle(found: dict[str, Setting], protocol: str) -> dict[str, Setting]:
     """``found`` without ``ANY_OTLP``: over the file's ``protocol`` it wins only where that is not OTLP, as gRPC."""
     settled = {key: setting for key, setting in found.items() if key != ANY_OTLP}
-    if ANY_OTLP in found and protocol not in _PROTOCOLS:
+    if ANY_OTLP in found and protocol not in OTLP:
         settled.setdefault("export.protocol", Setting("grpc", found[ANY_OTLP].variable))
     return settled
 

@@ -1,9 +1,11 @@
-"""Headers of ``[export]``: which of them are sent with each request, and which are the protocol's own to set."""
+"""Headers of ``[export]``: what they may be called, which are sent with each request, and which the protocol sets."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
+_NAME = re.compile(r"[!#-'*+\-.0-9A-Z^-z|~]+")
 _RESERVED = frozenset(
     {
         # what a body is and how long, RFC 9110
@@ -29,6 +31,11 @@ _RESERVED = frozenset(
         "grpc-timeout",
     }
 )
+
+
+def is_name(text: str) -> bool:
+    """Whether a header may be called that (RFC 9110, 5.6.2)."""
+    return _NAME.fullmatch(text) is not None
 
 
 def sent(headers: Mapping[str, str]) -> dict[str, str]:

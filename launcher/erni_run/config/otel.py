@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from erni_run.config import rules
+from erni_run.config.headers import is_name
 from erni_run.config.rules import Written, Wrong, quote
+from erni_run.plan import OTLP
 
 SAMPLERS = (
     "always_on",
@@ -22,7 +24,6 @@ SAMPLERS = (
     "parentbased_always_off",
     "parentbased_traceidratio",
 )
-HEADER_NAME = re.compile(r"[!#-'*+\-.0-9A-Z^-z|~]+")
 UNLIMITED = -1
 
 _EXPORTERS = {
@@ -57,7 +58,7 @@ def protocol(text: str) -> str | Instead:
     word = text.lower()
     if word == "http/json":
         return Instead("http/protobuf", Wrong("instead", "http/json is not available; http/protobuf is sent instead"))
-    return rules.choice(word, ("grpc", "http/protobuf"))
+    return rules.choice(word, OTLP)
 
 
 def compression(text: str) -> str:
@@ -129,7 +130,7 @@ def headers(text: str) -> dict[str, str]:
     for raw, value in _pairs(text):
         name = unquote(raw).strip().lower()
         content = unquote(value) if _ENCODED.fullmatch(value) else value
-        if not HEADER_NAME.fullmatch(name) or not content.isprintable():
+        if not is_name(name) or not content.isprintable():
             raise Wrong("header", f"entry {len(found) + 1} is not a valid HTTP header; write name=value,name=value")
         found[name] = content.strip()
     return found

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from erni_run.config import endpoint, expression, libraries, rules, target, units
-from erni_run.config.otel import HEADER_NAME
+from erni_run.config.headers import is_name
 from erni_run.config.rules import Wrong, kind, nearest, quote
+from erni_run.plan import OTLP
 
 _VARIABLE = {"type": "string", "pattern": r"\$\{.+\}"}
 _ATTRIBUTE = {"type": ["string", "boolean", "number", "array"], "items": {"type": ["string", "boolean", "number"]}}
@@ -21,7 +22,7 @@ _OWN_OPTION = {
     "deployment.environment.name": "environment",
 }
 
-PROTOCOLS = ("grpc", "http/protobuf", "console", "none")
+PROTOCOLS = (*OTLP, "console", "none")
 COMPRESSIONS = ("gzip", "none")
 LOGGERS = ("structlog", "logging", "loguru")
 FIELDS = ("trace_id", "span_id", "service", "environment")
@@ -100,7 +101,7 @@ def _header(value: object) -> str:
 
 def _header_name(value: object) -> str:
     name = rules.text(value)
-    if not HEADER_NAME.fullmatch(name):
+    if not is_name(name):
         raise Wrong("header", "a header's name holds letters, digits and -")
     return name
 
