@@ -102,14 +102,7 @@ def _rehearse(plan: Plan, started: Program) -> list[dict[str, Any]]:
         sink = report.fileno()
         words = [started.kind, started.name, *started.arguments] if started.kind else []
         done = subprocess.run(
-            [
-                started.interpreter,
-                *started.options,
-                "-m",
-                "erni_run.inside.rehearse",
-                str(sink),
-                *words,
-            ],
+            [started.interpreter, *started.options, "-m", "erni_run.inside.rehearse", str(sink), *words],
             input=encode(plan),
             stdout=sys.stderr.fileno(),
             pass_fds=(sink,),

@@ -40,9 +40,8 @@ def _is_what_was_started(command):
     try:
         while str(pid) != command:
             with open("/proc/%d/stat" % pid) as stat:
-                pid = int(
-                    stat.read().rpartition(")")[2].split()[1]
-                )  # proc(5): the name may hold anything but the last )
+                after_name = stat.read().rpartition(")")[2]  # proc(5): the name may hold anything but the last )
+            pid = int(after_name.split()[1])
             if os.path.basename(os.readlink("/proc/%d/exe" % pid)).startswith(("python", "pypy")):
                 return False
     except (OSError, IOError, ValueError):  # not Linux, somebody else's process, or past the first of all

@@ -85,7 +85,7 @@ class Application:
             if self.kind == "script":
                 path = os.path.realpath(self.name)
                 here = path if os.path.isdir(path) else os.path.dirname(path)
-            if self.kind == "program" or not getattr(sys.flags, "safe_path", False):  # since 3.11
+            if self.kind == "program" or not sys.flags.safe_path:
                 sys.path.insert(0, here)
             sys.path[:0] = [os.path.abspath(place) for place in [self._option(*_FOLDERS)] if place]
 
@@ -106,6 +106,15 @@ def _imported(names: Iterable[str]) -> Iterator[str]:
                 yield f"{module} could not be imported: {describe(error)}"
 
 
+def source_of(file: str) -> str:
+    """The text of ``file``, in the encoding that it declares (PEP 263); "" if that cannot be read."""
+    try:
+        with tokenize.open(file) as source:
+            return source.read()
+    except (OSError, SyntaxError, ValueError):
+        return ""
+
+
 def _spec(module: str) -> ModuleSpec | None:
     try:
         return find_spec(module)
@@ -116,9 +125,8 @@ def _spec(module: str) -> ModuleSpec | None:
 def _imports(file: str, package: str) -> Iterator[str]:
     """The modules that the source in ``file`` imports at its top level, in its order."""
     try:
-        with tokenize.open(file) as source:
-            body = ast.parse(source.read()).body
-    except (OSError, SyntaxError, ValueError):
+        body = ast.parse(source_of(file)).body
+    except (SyntaxError, ValueError):
         return
     for node in body:
         if isinstance(node, ast.Import):
@@ -144,9 +152,5 @@ def _set_up_django(named: str, files: Iterable[str]) -> list[str]:
 
 
 def _settings_in(file: str) -> str:
-    try:
-        with tokenize.open(file) as source:
-            found = _SETS_SETTINGS.search(source.read())
-    except (OSError, SyntaxError, ValueError):
-        return ""
+    found = _SETS_SETTINGS.search(source_of(file))
     return found[1] if found else ""

@@ -14,7 +14,6 @@ import json
 import os
 import re
 import sys
-import tokenize
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -26,7 +25,7 @@ from erni_run.config.installed import Installed
 from erni_run.config.libraries import LIBRARIES, Library
 from erni_run.inside import modules
 from erni_run.inside.activate import IN_THE_SCRIPT
-from erni_run.inside.application import Application
+from erni_run.inside.application import Application, source_of
 from erni_run.inside.functions import native
 from erni_run.inside.functions.resolve import Found, Native, NotFound, resolve
 from erni_run.inside.functions.site import Wish, without_conflicts, wrong_captures
@@ -35,7 +34,7 @@ from erni_run.inside.libraries import obstacle as library_obstacle
 from erni_run.inside.notice import describe
 from erni_run.plan import CONTROL_FLOW, CapturePlan, Plan, SpanPlan, decode
 
-_ASKS = re.compile(r"""^if\s+\(?__name__\s*==\s*["']__main__["']""", re.MULTILINE)
+_ASKS_FOR_SCRIPT = re.compile(r"""^if\s+\(?__name__\s*==\s*["']__main__["']""", re.MULTILINE)
 
 
 def main() -> NoReturn:
@@ -117,19 +116,10 @@ def _module(name: str, application: Application) -> ModuleType:
 def _notes_on_scripts(module: ModuleType, application: Application) -> Iterator[str]:
     """What to know of a module that is written to be started as a script, where no command says what is started."""
     file = getattr(module, "__file__", None) or ""
-    if not application.kind and file.endswith(".py") and _is_script(file):
+    if not application.kind and file.endswith(".py") and _ASKS_FOR_SCRIPT.search(source_of(file)):
         with suppress(OSError, ValueError):
             file = min(os.path.relpath(file), file, key=len)
         yield f"if the command is `python {file}`, this is the script itself: try `erni-run check python {file}`"
-
-
-def _is_script(file: str) -> bool:
-    """Whether the source in ``file`` asks if it is run as a script."""
-    try:
-        with tokenize.open(file) as source:
-            return _ASKS.search(source.read()) is not None
-    except (OSError, SyntaxError, ValueError):
-        return False
 
 
 def _problem(hit: Found | Native, span: SpanPlan, known: dict[Any, list[Wish]]) -> str:
