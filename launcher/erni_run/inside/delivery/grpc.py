@@ -5,13 +5,10 @@ A connection whose call has failed is not used again: another one may lead to a 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 import zlib
-from collections.abc import Iterator, Mapping
 
 from erni_run.inside import ourselves
+from erni_run.inside.delivery import grpc_metadata
 from erni_run.inside.delivery.address import Address
 from erni_run.inside.delivery.answer import Answer, success
 from erni_run.inside.delivery.connection import Connection, failure
@@ -24,7 +21,6 @@ from erni_run.version import __version__
 _LARGEST_MESSAGE = 65_536  # bytes of an answer that we read
 _GZIP = 31  # zlib's wbits for it
 _LONGEST_TIMEOUT = 99_999_999  # the digits that grpc-timeout may have
-_NAME = re.compile("[0-9a-z_.-]+")
 _OTHER = 'the answer is not gRPC; port 4318 is usually for protocol = "http/protobuf", 4317 for gRPC'
 
 
@@ -48,13 +44,13 @@ class Grpc:
             ("grpc-accept-encoding", "identity,gzip"),
             *([("grpc-encoding", "gzip")] if self._is_compressed else []),
         )
-        self._wrong = next((name for name, value in given.items() if _metadatum(name, value) is None), "")
-        self._metadata = tuple(_metadata(given))
+        self._problem = grpc_metadata.problem(given)
+        self._metadata = grpc_metadata.encoded(given)
 
     def send(self, request: bytes, timeout: float) -> Answer:
         """See ``Transport.send``."""
-        if self._wrong:
-            return Answer(misconfigured=True, reason=_advice(self._wrong))
+        if self._problem:
+            return Answer(misconfigured=True, reason=self._problem)
         self._connection.must_end(timeout)
         try:
             status, message = self._exchange(_framed(request, is_compressed=self._is_compressed))
@@ -95,37 +91,6 @@ class Grpc:
     def _close(self) -> None:
         self._session = None
         self._connection.close()
-
-
-def _metadata(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for name, value in headers.items():
-        sent = _metadatum(name, value)
-        if sent is not None:
-            yield name, sent
-
-
-def _metadatum(name: str, value: str) -> str | None:
-    """What is sent for a configured header; None if gRPC allows none of that name or value.
-
-    Binary metadata is written in base64, as it is sent, for text holds no bytes (gRPC over HTTP/2, "Custom-Metadata").
-    """
-    if not (_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
-        return None
-    if not name.endswith("-bin"):
-        return value
-    bare = value.rstrip("=")
-    try:
-        base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except binascii.Error:
-        return None
-    return bare
-
-
-def _advice(name: str) -> str:
-    """Never with the value, which may be a secret."""
-    if _NAME.fullmatch(name) and name.endswith("-bin"):
-        return f"check export.headers: {name} is for bytes, which are written in base64"
-    return "check export.headers: gRPC does not allow one of them"
 
 
 def _framed(request: bytes, *, is_compressed: bool) -> bytes:

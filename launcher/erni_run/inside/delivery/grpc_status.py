@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
 from erni_run.inside.delivery.answer import Answer, bounded
+from erni_run.inside.delivery.grpc_metadata import decoded
 from erni_run.inside.delivery.http2_response import Response
 from erni_run.inside.delivery.protobuf import fields, integer, last
 
@@ -126,9 +125,5 @@ def _delay(retry_info: bytes | memoryview) -> float:
 
 
 def _bytes(encoded: str) -> bytes:
-    """Of binary metadata, with its padding or without; of several values in one the first. Raises ValueError."""
-    first = encoded.partition(",")[0].rstrip("=")
-    try:
-        return base64.b64decode(first + "=" * (-len(first) % 4))
-    except binascii.Error as error:
-        raise ValueError(str(error)) from error
+    """Of several values in one the first. Raises ValueError."""
+    return decoded(encoded.partition(",")[0])
