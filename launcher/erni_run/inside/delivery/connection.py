@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _LONGEST = 86_400.0  # seconds; sockets take no more than some weeks
 
 
+class NotSpoken(Exception):
+    """The server does not speak the protocol that it must."""
+
+
 class Connection:
     """To ``address``, opened anew as often as needed. ``protocol`` is what the server must speak over TLS, in ALPN's
     words; empty for what they have no word for.
@@ -50,7 +54,9 @@ class Connection:
         return self._deadline.left
 
     def open(self) -> None:
-        """Connect anew. Raises OSError, and Unusable if that is in vain until the configuration is another."""
+        """Connect anew. Raises OSError, and NotSpoken or Unusable if that is in vain until the
+        configuration is another.
+        """
         self.close()
         context = self._contexts.latest() if self._address.is_secure else None
         sock = connected(self._address, self._deadline)
@@ -100,7 +106,7 @@ class _Tls:
         self._object = context.wrap_bio(self._in, self._out, server_hostname=name)
         self._shake_hands()
         if protocol and self._object.selected_alpn_protocol() != protocol:
-            raise Unusable(_DEAF)
+            raise NotSpoken
 
     def _shake_hands(self) -> None:
         try:
@@ -110,7 +116,7 @@ class _Tls:
             raise Unusable(f"{why}: set export.certificate to the authority that has signed it") from error
         except self._ssl.SSLError as error:
             if error.reason == "TLSV1_ALERT_NO_APPLICATION_PROTOCOL":
-                raise Unusable(_DEAF) from error
+                raise NotSpoken from error
             raise
 
     def send(self, data: bytes | memoryview) -> None:
@@ -165,12 +171,6 @@ class _Tls:
             self._in.write(arrived)
         else:
             self._in.write_eof()
-
-
-_DEAF = (
-    'the collector speaks no HTTP/2 there (ALPN "h2"), so no gRPC: check export.endpoint; '
-    'port 4318 is usually for protocol = "http/protobuf"'
-)
 
 
 def failure(error: Exception) -> Answer:

@@ -11,7 +11,7 @@ from erni_run.inside import ourselves
 from erni_run.inside.delivery import grpc_metadata
 from erni_run.inside.delivery.address import Address
 from erni_run.inside.delivery.answer import Answer, success
-from erni_run.inside.delivery.connection import Connection, failure
+from erni_run.inside.delivery.connection import Connection, NotSpoken, failure
 from erni_run.inside.delivery.grpc_status import Status
 from erni_run.inside.delivery.http2 import NotHttp2, NotProcessed, Session
 from erni_run.inside.delivery.http2_response import Broken, Response
@@ -21,6 +21,10 @@ from erni_run.version import __version__
 _LARGEST_MESSAGE = 65_536  # bytes of an answer that we read
 _GZIP = 31  # zlib's wbits for it
 _LONGEST_TIMEOUT = 99_999_999  # the digits that grpc-timeout may have
+_NO_HTTP2 = (
+    'the collector speaks no HTTP/2 there (ALPN "h2"), so no gRPC: check export.endpoint; '
+    'port 4318 is usually for protocol = "http/protobuf"'
+)
 _OTHER = 'the answer is not gRPC; port 4318 is usually for protocol = "http/protobuf", 4317 for gRPC'
 
 
@@ -115,6 +119,8 @@ def _message(response: Response) -> bytes:
 
 
 def _failure(error: Exception) -> Answer:
+    if isinstance(error, NotSpoken):
+        return Answer(misconfigured=True, reason=_NO_HTTP2)
     if isinstance(error, NotHttp2):
         return Answer(reason=_OTHER)
     if isinstance(error, Broken):
