@@ -18,6 +18,7 @@ from erni_run.inside.descriptor import Descriptor
 from erni_run.inside.forks import in_child
 
 _AT_ONCE = 65_536  # bytes
+_LOOK = 0.5  # seconds until a wait is over: it may be for another file by then, and the kernel does not say so
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # else SIGPIPE ends a process that has given it back its meaning
 
 
@@ -99,13 +100,13 @@ class Socket:
         return self._socket
 
     def _wait(self, *, is_reading: bool) -> None:
-        number, left = self._ours().fileno(), self._deadline.left
+        number, seconds = self._ours().fileno(), min(self._deadline.left, _LOOK)
         if hasattr(select, "poll"):
             poll = select.poll()
             poll.register(number, select.POLLIN if is_reading else select.POLLOUT)
-            poll.poll(math.ceil(left * 1000))
+            poll.poll(math.ceil(seconds * 1000))
         else:  # as eventlet leaves it
-            select.select([number] * is_reading, [number] * (not is_reading), [], left)
+            select.select([number] * is_reading, [number] * (not is_reading), [], seconds)
 
 
 def connected(address: Address, deadline: Deadline) -> Socket:
