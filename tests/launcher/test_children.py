@@ -237,24 +237,26 @@ def test_exit_without_clean_up_delivers_and_looks_as_ever(app: Workshop, collect
     app.write(
         "main.py",
         f"""
-        import inspect, os, pickle, sys, app
+        import copy, inspect, os, pickle, sys, app
         at_once = os._exit
         if {child}:
             app.answer()
             print(pickle.loads(pickle.dumps(os._exit)) is os._exit, os._exit.__doc__ == at_once.__doc__)
-            print(inspect.signature(os._exit) == inspect.signature(at_once))
+            print(inspect.signature(os._exit) == inspect.signature(at_once), copy.deepcopy(os._exit) is os._exit)
+            class Worker:
+                leave = os._exit
             try:
                 os._exit("7")
             except TypeError as error:
                 print(error)
             app.answer()
             sys.stdout.flush()
-            os._exit(7)
+            Worker().leave(7)
         sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
         """,
     )
     done = app.run("erni-run", "python", "main.py", environ=collector.environment("http/protobuf") | DELIVERED)
-    shown = "True True\nTrue\n'str' object cannot be interpreted as an integer\n"
+    shown = "True True\nTrue True\n'str' object cannot be interpreted as an integer\n"
     assert (done.stdout, done.stderr, done.returncode, len(collector.spans)) == (shown, "", 7, 2)
 
 

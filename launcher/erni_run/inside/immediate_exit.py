@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
+from functools import update_wrapper
 from typing import NoReturn
 
 from erni_run.inside.ourselves import aside
@@ -29,17 +29,30 @@ class ImmediateExit:
     def arm(self) -> None:
         """Be ready, in this process."""
         if not self._process:
-            os._exit = self._instead_of(os._exit)  # type: ignore[assignment]  # a function for a function
+            os._exit = _Exit(os._exit, self._end)
         self._process = os.getpid()
 
-    def _instead_of(self, exit_at_once: Callable[[int], NoReturn]) -> Callable[[int], NoReturn]:
-        @wraps(exit_at_once)
-        def _exit(status: int) -> NoReturn:
-            status = operator.index(status)  # raises what the original would raise, and then the process goes on
-            if self._process == os.getpid() and threading.get_ident() == threading.main_thread().ident:
-                with signals_blocked(), suppress(BaseException):  # handlers of the application have had their time
-                    aside(self._last)
-            exit_at_once(status)
+    def _end(self) -> None:
+        if self._process == os.getpid() and threading.get_ident() == threading.main_thread().ident:
+            with signals_blocked(), suppress(BaseException):  # handlers of the application have had their time
+                aside(self._last)
 
-        _exit.__module__ = "os"  # where pickle finds it
-        return _exit
+
+class _Exit:
+    """``first()``, and then ``exit_at_once``, which it stands for. It is no function: those are bound to the objects of
+    a class that has them, and built-in functions are not.
+    """
+
+    def __init__(self, exit_at_once: Callable[[int], NoReturn], first: Callable[[], object]) -> None:
+        update_wrapper(self, exit_at_once)
+        self.__module__ = "os"  # where pickle finds it
+        self._exit_at_once = exit_at_once
+        self._first = first
+
+    def __call__(self, status: int) -> NoReturn:
+        status = operator.index(status)  # raises what the original would raise, and then the process goes on
+        self._first()
+        self._exit_at_once(status)
+
+    def __reduce__(self) -> str:
+        return "_exit"
