@@ -240,6 +240,27 @@ def test_record_carries_the_trace_whichever_way_it_gets_to_a_handler(workshop: W
     assert done.stderr == ""
 
 
+def test_what_is_no_record_is_handled_as_ever(workshop: Workshop) -> None:
+    workshop.write(
+        "main.py",
+        """
+        import logging
+        class Handler(logging.Handler):
+            def emit(self, record): print(record)
+        class Closed(logging.LogRecord):
+            def __getattribute__(self, name):
+                if name == "__dict__": raise RuntimeError(name)
+                return super().__getattribute__(name)
+        for record in (("a", "tuple"), "text", Closed("x", 20, "main.py", 1, "sold", (), None)):
+            Handler().handle(record)
+        """,
+    )
+    workshop.write("tracing.toml", CONFIG)
+    bare, traced = (workshop.run(*command, "python", "main.py") for command in ((), ("erni-run",)))
+    assert (traced.stdout, traced.stderr) == (bare.stdout, bare.stderr)
+    assert bare.returncode == 0
+
+
 def test_documented_formats_work_traced_and_untraced(workshop: Workshop) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", LOGS, re.MULTILINE | re.DOTALL)
     workshop.write("tracing.toml", '[service]\nname = "shop"\n')

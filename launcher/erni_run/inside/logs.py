@@ -94,7 +94,12 @@ def _correlate_logging(logging: ModuleType, fields: _Fields) -> None:
     handle = logging.Handler.handle
 
     def stand_in(self: Any, record: Any) -> Any:
-        fields.add_to(record.__dict__, always=True)
+        try:
+            variables = record.__dict__
+        except Exception:  # not one of logging's: what has no room for fields goes without
+            variables = None
+        if variables is not None:
+            fields.add_to(variables, always=True)
         return handle(self, record)
 
     logging.Handler.handle = _as(handle, stand_in)
