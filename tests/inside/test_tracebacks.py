@@ -156,6 +156,29 @@ def test_stack_trace_of_a_group_shows_what_is_in_it() -> None:
     )
 
 
+def test_stack_trace_of_countless_exceptions_and_notes_is_bounded() -> None:
+    told: list[int] = []
+
+    class Telling(Exception):
+        def __str__(self) -> str:
+            told.append(1)
+            return "told"
+
+    def group(width: int, levels: int) -> Exception:
+        return ExceptionGroup("g", [group(width, levels - 1) for _ in range(width)]) if levels else Telling()
+
+    shared: Exception = Telling()
+    for _ in range(5):
+        shared = ExceptionGroup("the same", [shared] * 15)
+    noted = ValueError()
+    noted.__notes__ = ["n" * 10**6] * 1000
+    for error, most in ((group(2000, 1), 15), (group(20, 2), 15 * 15), (shared, 15), (noted, 0)):
+        told.clear()
+        found = stack_trace(error, 1, 2)
+        assert found is not None
+        assert (len(told) <= most, len(found) < 10**6) == (True, True)
+
+
 FINALIZERS = """
     import ast, gc, shop
     text = "\\n".join(f"x{n} = [f(a, b={n}) for a in range({n})]" for n in range(300))

@@ -29,6 +29,11 @@ def message(error: BaseException) -> str:
     return text
 
 
+def cut(text: str) -> str:
+    """``text``, of which no more is left than ``LONGEST`` characters."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
 def _forget(number: int, _: weakref.ref[BaseException]) -> None:
     _known.pop(number, None)
 
@@ -47,4 +52,4 @@ def _asked(error: BaseException) -> str:
         if is_to_be_raised(problem):
             raise
         return type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return cut(text)

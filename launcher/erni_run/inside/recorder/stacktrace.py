@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from erni_run.inside.classes import type_name
-from erni_run.inside.message import message
+from erni_run.inside.message import cut, message
 from erni_run.inside.ourselves import TRACEBACK, is_to_be_raised
 
 _MOST_SPANS = 10
-_MOST_FRAMES, _MOST_ERRORS, _DEEPEST = 100, 15, 5
+_MOST_FRAMES, _MOST_ERRORS, _MOST_NOTES, _DEEPEST = 100, 15, 15, 5
 
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n\n"
@@ -46,23 +46,22 @@ def stack_trace(error: BaseException, span_id: int, parent_id: int) -> str | Non
     if not issubclass(type(error), BaseException):  # OpenTelemetry's API takes anything
         return f"{type_name(type(error))}: {message(error)}\n"
     try:
-        return _formatted(error)
+        return _formatted(error, set())
     except BaseException as problem:  # source lines come from loaders of the application's, too
         if is_to_be_raised(problem):
             raise
         return _said(error)
 
 
-def _formatted(error: BaseException, depth: int = 0) -> str:
-    return "".join(reversed(list(_from_last_to_first(error, depth))))
+def _formatted(error: BaseException, seen: set[int], depth: int = 0) -> str:
+    return "".join(reversed(list(_from_last_to_first(error, seen, depth))))
 
 
-def _from_last_to_first(error: BaseException, depth: int) -> Iterator[str]:
-    """``error``, and those that led to it, each with what stands between."""
-    seen: set[int] = set()
-    while len(seen) < _MOST_ERRORS:
-        seen.add(id(error))
-        yield f"{_frames(error)}{_said(error)}{_within(error, depth)}"
+def _from_last_to_first(error: BaseException, seen: set[int], depth: int) -> Iterator[str]:
+    """``error``, and those that led to it and are not ``seen`` elsewhere, each with what stands between."""
+    for _ in range(_MOST_ERRORS):
+        inner = _within(error, seen, depth) if id(error) not in seen else ""
+        yield f"{_frames(error)}{_said(error)}{inner}"
         cause, context = _get("__cause__", error), _get("__context__", error)
         led = cause if cause is not None or _get("__suppress_context__", error) else context
         if led is None or id(led) in seen:
@@ -83,17 +82,19 @@ def _said(error: BaseException) -> str:
     text, name = message(error), type_name(type(error)).removeprefix("__main__.")
     notes = _get("__dict__", error).get("__notes__")
     lines = [f"{name}: {text}" if text else name]
-    lines += [note for note in notes if type(note) is str] if type(notes) is list else []
+    lines += [cut(note) for note in notes[:_MOST_NOTES] if type(note) is str] if type(notes) is list else []
     return "".join(f"{line}\n" for line in lines)
 
 
-def _within(error: BaseException, depth: int) -> str:
+def _within(error: BaseException, seen: set[int], depth: int) -> str:
     """The exceptions of a group (PEP 654), each indented."""
+    seen.add(id(error))
     errors = _get("exceptions", error) if issubclass(type(error), BaseExceptionGroup) else ()
     if not errors or depth == _DEEPEST:
         return ""
-    parts = [f"+---- {number} ----\n{_formatted(inner, depth + 1)}" for number, inner in enumerate(errors, 1)]
-    return textwrap.indent("".join(parts[:_MOST_ERRORS]), "  | ", lambda _: True)
+    numbered = enumerate(errors[:_MOST_ERRORS], 1)
+    parts = [f"+---- {number} ----\n{_formatted(inner, seen, depth + 1)}" for number, inner in numbered]
+    return textwrap.indent("".join(parts), "  | ", lambda _: True)
 
 
 def _get(name: str, error: BaseException) -> Any:
