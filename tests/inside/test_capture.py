@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import enum
+import json
 import signal
 from collections import ChainMap, Counter, OrderedDict, UserDict, defaultdict, deque
 from collections.abc import Iterator, Mapping
@@ -109,6 +110,23 @@ class Keys(enum.StrEnum):
     PASSWORD = "password"
 
 
+class Fields(enum.Enum):
+    PASSWORD = 1
+
+
+class HeaderName(bytes): ...
+
+
+class Text:
+    """Any object that speaks for itself."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 class Login(NamedTuple):
     user: str
     password: str
@@ -163,6 +181,11 @@ SECRETS: list[tuple[Any, Any]] = [
     (deque([SECRET]), f"deque([{HIDDEN}])"),
     ([(b"authorization", b"hush"), (b"a", b"b")], "[(b'authorization', '[redacted]'), (b'a', b'b')]"),
     ({("password", "hush")}, "{('password', '[redacted]')}"),
+    ([(HeaderName(b"authorization"), b"hush"), 1], "[(b'authorization', '[redacted]'), 1]"),
+    ([(Fields.PASSWORD, "hush"), 1], "[([redacted], '[redacted]'), 1]"),
+    ([(Photo, "shown"), 1], f"[({Photo!r}, 'shown'), 1]"),
+    ({Text("Field(password=True)"): "hush"}, "{[redacted]: '[redacted]'}"),
+    (Text(json.dumps(json.dumps({"password": "hush"}))), "[redacted]"),
     (("password", "hush"), ["password", "[redacted]"]),
     (Login("ann", "hush"), "Login(user='ann', password='[redacted]')"),
     (Account("ann", "hush"), "[redacted]"),

@@ -22,8 +22,9 @@ from erni_run.inside.classes import attributes, bases, qualname
 
 REDACTED = "[redacted]"
 _DEEPEST = 20
-_NAMED = re.compile(r"""([\w-]+)(?:["']\s*[:=,]|\s*[:=])""")
-"""A name that a value follows, in the text of an object that speaks for itself."""
+_LONGEST_NAME = 1000
+_NAMED = re.compile(r"""([\w-]+)(?:\\*["']\s*[:=,]|\s*[:=])""")
+"""A name that a value follows, in the text of an object that speaks for itself. Texts within texts escape quotes."""
 _WORD = re.compile(r"[\w-]+")
 
 
@@ -49,7 +50,10 @@ class Text:
         text = plain_text(name)
         if text is not None:
             return self._hides(text)
-        return not is_number(name) and any(map(self._hides, _WORD.findall(Text(self._most, self._hides).of(name))))
+        if is_number(name):
+            return False
+        written = Text(self._most, self._hides).of(name)
+        return REDACTED in written or any(map(self._hides, _WORD.findall(written)))
 
     def _own(self, text: str) -> str:
         """``text``, which is an object's own, unless a redacted name stands in it with a value behind."""
@@ -111,13 +115,18 @@ def plain_text(value: Any) -> str | None:
     kind = type(value)
     if issubclass(kind, str):
         return str.__str__(value)
-    return bytes(value).decode("latin-1") if kind is bytes or kind is bytearray else None
+    base: Any = next((base for base in (bytes, bytearray) if issubclass(kind, base)), None)
+    return base.decode(value, "latin-1") if base is not None else None
+
+
+def _may_be_name(value: Any) -> bool:
+    """Whether ``value`` may be what a pair begins with, as a key is what a mapping's item does: it holds nothing."""
+    return plain_text(value) is not None or issubclass(type(value), Enum)
 
 
 def is_secret_pair(items: Sequence[Any], hides: Callable[[str], bool]) -> bool:
     """Whether ``items`` are two, and the first is a name that ``hides`` the second."""
-    name = plain_text(items[0]) if len(items) == 2 else None
-    return name is not None and hides(name)
+    return len(items) == 2 and _may_be_name(items[0]) and Text(_LONGEST_NAME, hides).hides(items[0])
 
 
 def is_number(value: Any) -> bool:
