@@ -131,7 +131,11 @@ SITE = """
     from django.urls import path
     print("settings are read")
     SECRET_KEY, ROOT_URLCONF, ALLOWED_HOSTS = "none", "site1", ["*"]
-    MIDDLEWARE = ("django.middleware.common.CommonMiddleware",)
+    MIDDLEWARE = ("site1.noting", "django.middleware.common.CommonMiddleware")
+    def noting(get_response):
+        from django.conf import settings
+        print("while they are loaded", type(settings.MIDDLEWARE))
+        return get_response
     urlpatterns = [path("hello", lambda request: HttpResponse("hello"))]
 """
 

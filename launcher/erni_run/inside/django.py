@@ -42,12 +42,15 @@ class _Middleware:
         raise it, too.
         """
         self._loading += 1
-        shown = list(self._settings.MIDDLEWARE)
+        own = self._settings.MIDDLEWARE
+        shown = list(own)
         if self._added is None:
             self._added = self._additions(shown)
         if self._added and self._added[0] not in shown:
             shown[self._position : self._position] = self._added
-            vars(self._settings)[_NAME] = shown  # where LazySettings keeps what it has looked up
+            vars(self._settings)[_NAME] = (
+                tuple(shown) if type(own) is tuple else shown
+            )  # where LazySettings keeps what it has looked up
 
     def take_out(self) -> None:
         """Show them without it, once no other thread's handler is just loading."""
