@@ -351,6 +351,39 @@ def test_every_span_is_accounted_for_whatever_happens() -> None:
     )
 
 
+def test_what_the_journal_had_no_room_for_is_on_disk_or_counted_when_the_process_is_killed(tmp_path: Path) -> None:
+    """Sixteen mebibytes are in the journal, as many in memory, and the oldest of those had to go."""
+    plan, backend = SpoolPlan(path=str(tmp_path / "spool")), Backend()
+    backend.mode = "away"
+    process = Process(plan, backend)
+    ended = process.end(220, 190_000, "work", itertools.count(1))
+    process.round()
+    kept, dropped = process.courier.counts.pending, process.courier.counts.dropped["memory full"]
+    process.die()
+    (standing,) = survey(plan.path)
+    assert (standing.pending, standing.tally.dropped) == (kept, {"memory full": dropped})
+    assert kept + dropped == len(ended)
+
+
+def test_blobs_that_somebody_has_removed_are_counted_when_the_process_is_killed(tmp_path: Path) -> None:
+    plan, backend = SpoolPlan(path=str(tmp_path / "spool")), Backend()
+    backend.mode = "away"
+    process = Process(plan, backend)
+    ended = process.end(40, 190_000, "work", itertools.count(1))
+    process.round()
+    blobs = list(tmp_path.rglob("*.otlp.gz"))
+    lost = sum(blob.spans for path in blobs if (blob := Blob.of(path.name)))
+    for path in blobs[1:]:
+        path.unlink()
+    lost -= Blob.of(blobs[0].name).spans  # type: ignore[union-attr]  # it is one
+    process.round()
+    kept = blobs[0].stat().st_blocks * 512 + process.courier.intake.journal.used  # type: ignore[union-attr]  # there is one
+    assert (process.courier.counts.pending, process.courier.size) == (len(ended) - lost, kept)
+    process.die()
+    (standing,) = survey(plan.path)
+    assert (standing.pending, standing.tally.dropped) == (len(ended) - lost, {"removed": lost})
+
+
 def test_new_folder_is_not_taken_for_an_abandoned_one(tmp_path: Path) -> None:
     """While one process looks for what others have left, others begin."""
     spool = Spool.at(EXPORT, SpoolPlan(path=str(tmp_path)), lambda *_: None)

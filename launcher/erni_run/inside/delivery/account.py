@@ -134,6 +134,7 @@ class Account:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._flip = 0
+        self._written: dict[str, Any] = {}
         self.tally = Tally()
         self.mark = Mark()
         self.settled_blob = ""
@@ -159,16 +160,23 @@ class Account:
         raw = json.loads(content[start : start + _SLOT_SIZE])
         self.tally, self.mark, self.settled_blob = Tally.of(raw), Mark.of(raw["mark"]), str(raw["blob"])
 
+    @property
+    def is_written(self) -> bool:
+        """Whether all that is counted is in the file."""
+        return self._written == self.tally.as_json()
+
     def write(self) -> None:
         """Write all of it: into the slot that is not valid, which then becomes the valid one. Raises OSError."""
         flip = (self._flip + 1) % _FLIPS
-        slot = self._slot(self.tally.as_json())
+        counters = self.tally.as_json()
+        slot = self._slot(counters)
         if len(slot) > _SLOT_SIZE:
             slot = self._slot(self.tally.in_short())
         with self._folder.opened(ACCOUNT, os.O_RDWR | os.O_CREAT) as descriptor:
             os.pwrite(descriptor, slot, _SLOTS[flip % 2])
             os.pwrite(descriptor, _MAGIC + flip.to_bytes(8, "little"), 0)
             self._flip = flip
+        self._written = counters
 
     def _slot(self, counters: dict[str, Any]) -> bytes:
         mark = [self.mark.segment, self.mark.offset, self.mark.spans]

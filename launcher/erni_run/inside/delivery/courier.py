@@ -102,6 +102,7 @@ class Courier:
             self._offload.make_room()
         self._carry_backlog()
         self._watchers.catch_up()
+        self._write_account()
         self._tell()
 
     def _prepare(self) -> None:
@@ -112,6 +113,13 @@ class Courier:
             journal.prepare()
         except OSError as error:
             say_rarely(f"the journal cannot grow, spans wait in memory as well: {why(error)}", kind="journal")
+
+    def _write_account(self) -> None:
+        """Spans may have been dropped and none settled, which would have written it."""
+        holding = self._holding
+        if holding is not None and not holding.account.is_written:
+            with contextlib.suppress(OSError):  # its folder is gone: the next one gets another file
+                holding.account.write()
 
     def _may_send(self) -> bool:
         return not self.sender.breaker.is_open and time.monotonic() < self.until

@@ -135,8 +135,10 @@ class Holding:
         """Count what somebody has removed of the blobs that this process has put here."""
         if self.kept_spans > 0:
             there = sum(blob.spans for blob in self.blobs())
-            self._lose(self.kept_spans - there)
-            self.kept_spans = min(self.kept_spans, there)
+            if there < self.kept_spans:
+                self._lose(self.kept_spans - there)
+                self.kept_spans = there
+                self.kept_bytes = sum(size for name, size in self.folder.files() if Blob.of(name))
 
     def _lose(self, spans: int) -> None:
         if spans > 0:

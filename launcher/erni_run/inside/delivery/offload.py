@@ -9,7 +9,7 @@ from erni_run.inside.delivery.bulletin import say_not_on_disk
 from erni_run.inside.delivery.intake import Intake
 from erni_run.inside.delivery.place import Place
 
-_MOST_IN_MEMORY = 1 << 20  # bytes; more of it goes to the disk while the collector takes nothing
+_MOST_IN_MEMORY = 1 << 20  # bytes, where there is no journal; more goes to the disk while the collector takes nothing
 
 
 class Offload:
@@ -32,7 +32,8 @@ class Offload:
                 if not journal.is_crowded or not spool.keep(holding, batch, f"j{mark.segment}", first):
                     break
                 self._place.advance(journal, mark)
-            while memory.used > _MOST_IN_MEMORY and (left := memory.oldest()) is not None:
+            most = _MOST_IN_MEMORY if journal is None else 0
+            while memory.used > most and (left := memory.oldest()) is not None:
                 if not spool.keep(holding, left):
                     break
                 memory.settle()
