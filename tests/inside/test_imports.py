@@ -88,3 +88,34 @@ def test_module_of_any_loader_is_traced_and_looks_as_it_does_bare(workshop: Work
     assert (bare.returncode, bare.stderr) == (0, "")
     assert (traced.returncode, traced.stdout) == (0, bare.stdout)
     assert [span.name for span in collector.spans] == list(FUNCTIONS.values())
+
+
+def test_package_hears_once_of_a_module_that_has_been_imported(workshop: Workshop) -> None:
+    """One that forbids it has the module all the same, as the import system leaves it."""
+    workshop.write(
+        "shop/__init__.py",
+        """
+        import sys, types
+        class Closed(types.ModuleType):
+            def __setattr__(self, name, value):
+                print("set", name)
+                raise RuntimeError(name)
+        sys.modules[__name__].__class__ = Closed
+        """,
+    )
+    workshop.write("shop/till.py", "def sell(): return 5\n")
+    workshop.write("tracing.toml", '[[span]]\ntarget = "shop.till:sell"\n')
+    workshop.write(
+        "program.py",
+        """
+        import importlib
+        for _ in range(2):
+            try:
+                print(importlib.import_module("shop.till").sell())
+            except RuntimeError as error:
+                print(error)
+        """,
+    )
+    bare, traced = (workshop.run(*command, "python", "program.py") for command in ((), ("erni-run",)))
+    assert (traced.stdout, traced.stderr) == (bare.stdout, bare.stderr)
+    assert bare.stdout == "set till\ntill\n5\n"

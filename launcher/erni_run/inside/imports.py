@@ -156,14 +156,15 @@ _Followed.__name__ = ModuleSpec.__name__  # for its repr, should somebody ask fo
 
 def _bind(name: str) -> None:
     """Make the module ``name`` an attribute of its package, as the import system does once its calls have been made:
-    who imports ``package.module`` in one of them reaches for it there.
+    who imports ``package.module`` in one of them reaches for it there. A package's own ``__setattr__`` hears of it when
+    it is the import system's turn.
     """
     package, _, last = name.rpartition(".")
-    if package in sys.modules and name in sys.modules:
-        try:
-            setattr(sys.modules[package], last, sys.modules[name])
-        except AttributeError:  # of which the import system warns when it is its turn
-            return
+    module, within = sys.modules.get(name), sys.modules.get(package)
+    if module is not None and issubclass(type(within), _Module):
+        _variables(within)[last] = module
 
 
+_Module = type(sys)
+_variables = vars(_Module)["__dict__"].__get__
 _finder = _Finder()
