@@ -260,6 +260,37 @@ def test_exit_without_clean_up_delivers_and_looks_as_ever(app: Workshop, collect
     assert (done.stdout, done.stderr, done.returncode, len(collector.spans)) == (shown, "", 7, 2)
 
 
+def test_no_handler_runs_while_an_exit_without_clean_up_delivers(app: Workshop) -> None:
+    """The signals come to another thread, which blocks none."""
+    app.write(
+        "main.py",
+        """
+        import os, signal, threading, time, app
+        signal.signal(signal.SIGUSR1, lambda *_: os._exit(12))
+        is_leaving = threading.Event()
+        class Status:
+            def __index__(self):
+                is_leaving.set()
+                return 7
+        def disturb():
+            is_leaving.wait()
+            while True:
+                time.sleep(0.3)
+                signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        threading.Thread(target=disturb, daemon=True).start()
+        app.answer()
+        os._exit(Status())
+        """,
+    )
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        environ = {**DELIVERED, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        done = app.run("erni-run", "python", "main.py", environ=environ)
+    assert done.stderr.startswith("erni-run: 1 span ("), done.stderr
+    assert done.returncode == 7
+
+
 def test_forked_child_that_leaves_by_exit_delivers(app: Workshop, collector: Collector) -> None:
     app.write(
         "main.py",

@@ -16,7 +16,7 @@ from functools import update_wrapper
 from typing import NoReturn
 
 from erni_run.inside.ourselves import aside
-from erni_run.inside.signals import signals_blocked
+from erni_run.inside.signals import handlers_silenced, signals_blocked
 
 
 class ImmediateExit:
@@ -34,7 +34,8 @@ class ImmediateExit:
 
     def _end(self) -> None:
         if self._process == os.getpid() and threading.get_ident() == threading.main_thread().ident:
-            with signals_blocked(), suppress(BaseException):  # handlers of the application have had their time
+            # handlers of the application have had their time
+            with suppress(BaseException), signals_blocked(), handlers_silenced():
                 aside(self._last)
 
 

@@ -21,6 +21,30 @@ def signals_blocked(*, but: set[int] | frozenset[int] = frozenset()) -> Iterator
         set_blocked(mask)
 
 
+@contextmanager
+def handlers_silenced() -> Iterator[None]:
+    """Let no handler in Python run within this block, in the main thread, which runs those of all threads: a signal
+    that this one blocks goes to another. What comes meanwhile is lost.
+    """
+    handlers = {number: _signal.getsignal(number) for number in ALL}
+    silenced = {number: handler for number, handler in handlers.items() if callable(handler) and not _is_ours(handler)}
+    try:
+        for number in silenced:
+            _signal.signal(number, _do_nothing)
+        yield
+    finally:
+        for number, handler in silenced.items():
+            _signal.signal(number, handler)
+
+
+def _is_ours(handler: object) -> bool:
+    return isinstance(handler, int)  # as SIG_DFL is, which the handler for SIGTERM stands for
+
+
+def _do_nothing(*_: object) -> None:
+    return
+
+
 def blocked_now() -> Iterable[int]:
     """What this thread blocks."""
     return block(frozenset())
