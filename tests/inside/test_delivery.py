@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import socket
@@ -538,6 +539,14 @@ def test_protocol_none_and_console(shop: Workshop) -> None:
     assert console.stdout == ""
     (line,) = console.stderr.splitlines()
     assert '"name": "work"' in line
+
+
+def test_what_prints_spans_is_not_traced_itself(shop: Workshop) -> None:
+    shop.write("tracing.toml", '[[span]]\ntarget = "json*:*"\n\n[[span]]\ntarget = "json*:*.*"\n')
+    shop.write("main.py", "import json, json.encoder; json.dumps({'a': 1}, indent=1)")
+    done = shop.run("erni-run", "python", "main.py", environ={"OTEL_TRACES_EXPORTER": "console"})
+    names = [json.loads(line)["name"] for line in done.stderr.splitlines()]
+    assert (names[-1], names.count("dumps"), done.returncode) == ("dumps", 1, 0)
 
 
 def test_traced_handlers_of_a_fork_record_for_the_child(shop: Workshop, collector: Collector) -> None:

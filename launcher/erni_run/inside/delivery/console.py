@@ -3,6 +3,7 @@
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from erni_run.inside.notice import write
+from erni_run.inside.ourselves import aside
 
 
 class Console(SpanProcessor):
@@ -11,4 +12,4 @@ class Console(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         """Print ``span``, if it was sampled."""
         if span.context is not None and span.context.trace_flags.sampled:
-            write(span.to_json(indent=None))
+            write(aside(span.to_json, None))
