@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from erni_run.config.document import dotted
-from erni_run.config.installed import Installed, has_instrumentation, is_there, packages
-from erni_run.config.libraries import Library
+from erni_run.config.installed import Installed, has_instrumentation, is_there
+from erni_run.config.libraries import Library, installation
 from erni_run.config.read import Reading
 from erni_run.inside.functions.site import Wish
 from erni_run.inside.libraries import NATIVE
@@ -96,4 +96,5 @@ def _libraries(plan: Plan) -> Iterator[str]:
         state = "its instrumentation is not installed" if library in lacking else "traced when imported"
         yield f"  {library.name:<{width}}   {state}"
     if lacking:
-        yield f"erni-run: to trace {', '.join(library.name for library in lacking)}: pip install {packages(lacking)}"
+        command = installation(library.distribution for library in lacking)
+        yield f"erni-run: to trace {', '.join(library.name for library in lacking)}: {command}"

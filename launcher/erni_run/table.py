@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from erni_run.config.libraries import installation
 from erni_run.printable import printable
 
 Row = Mapping[str, Any]
@@ -62,8 +63,8 @@ def _on_libraries(libraries: Sequence[Row]) -> Iterator[str]:
     lacking = [row for row in libraries if row["package"]]
     if lacking:
         verb = "lacks its" if len(lacking) == 1 else "lack their"
-        packages = " ".join(sorted({row["package"] for row in lacking}))
-        yield f"{_count(len(lacking), 'library')} {verb} instrumentation: pip install {packages}"
+        command = installation(row["package"] for row in lacking)
+        yield f"{_count(len(lacking), 'library')} {verb} instrumentation: {command}"
 
 
 def _count(number: int, noun: str) -> str:

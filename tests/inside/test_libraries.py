@@ -79,7 +79,7 @@ def test_named_library_without_its_instrumentation_is_said_with_the_fix(app: Wor
     app.write("flask.py", "")
     app.write("main.py", "import flask\n")
     done = app.run("erni-run", "python", "main.py")
-    assert done.stderr == "erni-run: flask is not traced: pip install opentelemetry-instrumentation-flask\n"
+    assert done.stderr == "erni-run: flask is not traced: pip install erni-run opentelemetry-instrumentation-flask\n"
 
 
 def test_fastapi_that_speaks_opentelemetry_itself_is_silent_if_unwanted(app: Workshop, collector: Collector) -> None:
@@ -110,7 +110,7 @@ def test_library_of_the_standard_library_can_be_named(app: Workshop, library: st
     done = app.run("erni-run", "python", "-c", f"import {library}{dotted}, logging; print(1)")
     assert (done.stdout, done.stderr) == (
         "1\n",
-        f"erni-run: {library} is not traced: pip install opentelemetry-instrumentation-{library}\n",
+        f"erni-run: {library} is not traced: pip install erni-run opentelemetry-instrumentation-{library}\n",
     )
 
 

@@ -163,7 +163,7 @@ def test_what_could_not_be_tried_is_counted_for_itself(workshop: Workshop) -> No
     ]
 
 
-LACKS = "lacks its instrumentation: pip install opentelemetry-instrumentation-tornado"
+LACKS = "lacks its instrumentation: pip install erni-run opentelemetry-instrumentation-tornado"
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_explain_says_what_to_install(workshop: Workshop) -> None:
         "  fastapi   traced when imported",
         "  redis     traced when imported",
         "  tornado   its instrumentation is not installed",
-        "erni-run: to trace tornado: pip install opentelemetry-instrumentation-tornado",
+        "erni-run: to trace tornado: pip install erni-run opentelemetry-instrumentation-tornado",
     ]
 
 

@@ -6,7 +6,7 @@ For ``check`` and ``--explain`` alone: looking through what is installed takes t
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from importlib.machinery import PathFinder
 
@@ -50,8 +50,3 @@ def is_there(module: str) -> bool:
             return False
         places = spec.submodule_search_locations or ()
     return True
-
-
-def packages(libraries: Iterable[Library]) -> str:
-    """What ``pip install`` needs to be given to have ``libraries`` traced."""
-    return " ".join(sorted({library.distribution for library in libraries}))

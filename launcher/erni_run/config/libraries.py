@@ -7,6 +7,10 @@ Four are left out: ``logging`` and ``structlog`` (they add handlers of their own
 context is injected by erni-run itself), ``system_metrics`` and ``exceptions`` (they patch no library).
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class Library:
     """One library: instrumentor ``"package.module:Class"`` is switched on at the first import of ``module``.
@@ -85,3 +89,12 @@ _TABLE = (
 
 LIBRARIES = {library.name: library for library in _TABLE}
 """Every known library by name."""
+
+
+def installation(distributions: "Iterable[str]") -> str:
+    """The command that installs ``distributions``, once each.
+
+    It names erni-run as well: pip looks at the pins of what it is given alone, and would else replace OpenTelemetry's
+    packages by newer ones, which do not fit the SDK.
+    """
+    return " ".join(["pip install erni-run", *sorted(set(distributions))])

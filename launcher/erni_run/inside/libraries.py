@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from erni_run.config.libraries import LIBRARIES, Library
+from erni_run.config.libraries import LIBRARIES, Library, installation
 from erni_run.inside import django
 from erni_run.inside.imports import when_imported
 from erni_run.inside.notice import describe, say_once
@@ -44,7 +44,7 @@ def obstacle(library: Library) -> str:
     if is_native(library):
         return ""
     if not is_installed(library):
-        return f"pip install {library.distribution}"
+        return installation([library.distribution])
     conflict = _conflict(_instrumentor(library))
     return f"{conflict}: the instrumentation does not support that version" if conflict else ""
 
