@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Workshop
 
 CONFIG = '[[span]]\ntarget = "shop:work"\n'
-LINE = r"erni-run: 1 span \(.*\) for http://127.0.0.1:1/v1/traces wait on disk for the next process to deliver them: .*"
+LINE = r"erni-run: 1 span \(.*\) for http://127.0.0.1:1/v1/traces waits on disk for the next process to deliver it: .*"
 PARENT = """
 import os, subprocess, sys
 import shop

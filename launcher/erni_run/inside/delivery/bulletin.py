@@ -70,8 +70,9 @@ class Bulletin:
 
     def kept(self, count: int, size: int, reason: str) -> None:
         """At the end of the process, ``count`` spans are left on disk."""
-        where = f"{spans(count)} ({_bytes(size)}) for {self._address} wait on disk"
-        self._tell(f"{where} for the next process to deliver them: {reason}")
+        verb, them = ("waits", "it") if count == 1 else ("wait", "them")
+        where = f"{spans(count)} ({_bytes(size)}) for {self._address} {verb} on disk"
+        self._tell(f"{where} for the next process to deliver {them}: {reason}")
 
     def lost(self, count: int, reason: str) -> None:
         """At the end of the process, ``count`` spans are left in memory."""
