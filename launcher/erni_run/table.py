@@ -53,7 +53,7 @@ def _verdict(spans: Sequence[Row]) -> str:
         return "no entry names a function: `erni-run init PACKAGE` proposes some"
     states = [row["state"] for row in spans]
     counts = {"would not be traced": states.count("fails"), "could not be tried": states.count("untried")}
-    said = [f"{count} of {len(spans)} entries {what}" for what, count in counts.items() if count]
+    said = [f"{count} of {_count(len(spans), 'entry')} {what}" for what, count in counts.items() if count]
     every = "" if len(spans) == 1 else "all "
     return ", ".join(said) or f"{every}{_count(len(spans), 'entry')} would be traced"
 

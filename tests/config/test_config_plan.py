@@ -167,6 +167,11 @@ def test_an_option_without_effect_is_announced(text: str, folder: Path) -> None:
     assert list(read_text(text, folder).notices) == NOTICES[text]
 
 
+def test_a_header_that_is_not_sent_is_announced_with_its_variable(folder: Path) -> None:
+    environ = {"HOME": "/", "OTEL_EXPORTER_OTLP_HEADERS": "te=1,x-key=2"}
+    assert list(read_text("", folder, environ).notices) == [f"OTEL_EXPORTER_OTLP_HEADERS: export.headers.te {UNSENT}"]
+
+
 def test_headers_of_the_protocol_itself_are_not_sent(folder: Path) -> None:
     names = ("Content-Length", "content-type", "TE", "grpc-timeout", "connection", "host", "user-agent", "x-key")
     plan = read_text("[export.headers]\n" + "".join(f"{name} = 'x'\n" for name in names), folder).plan

@@ -60,14 +60,19 @@ def read(path: str | None, environ: Mapping[str, str], command: str, content: by
         digest=source.digest,
     )
     where = origins(source, parsed, settings, environment.defaults(environ))
-    unsent = headers.notices(around.pick("export.headers", parsed.export.headers), where["export.headers"])
+    unsent = headers.notices(around.pick("export.headers", parsed.export.headers), _place("export.headers", where))
     lines = (*notices(parsed, where), *(remark.line(where) for remark in remarks), *unsent)
     try:
         plan = build.plan(parsed, around, spans)
     except Wrong as wrong:  # the endpoint and the protocol do not go together
-        place = where["export.endpoint"].removeprefix("environment ")
+        place = _place("export.endpoint", where)
         raise ConfigError([Mistake(place, "export.endpoint", str(wrong), wrong.slug)]) from wrong
     return Reading(plan=plan, origins=where, notices=lines)
+
+
+def _place(key: str, origins: Mapping[str, str]) -> str:
+    """Where ``key`` was set, as messages name it."""
+    return origins[key].removeprefix("environment ")
 
 
 def _parse(table: dict[str, Any]) -> tuple[Document | None, list[tuple[Path, Wrong]]]:
