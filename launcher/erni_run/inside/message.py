@@ -22,7 +22,7 @@ def message(error: BaseException) -> str:
         return text
     text = _asked(error)
     try:
-        reference = weakref.ref(error, partial(_forget, id(error)))
+        reference = weakref.ref(error, partial(_known.pop, id(error)))  # no code of Python's, where a handler may raise
     except TypeError:  # built-in, or with slots of its own
         return text
     _known[id(error)] = reference, text
@@ -32,10 +32,6 @@ def message(error: BaseException) -> str:
 def cut(text: str) -> str:
     """``text``, of which no more is left than ``LONGEST`` characters."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def _forget(number: int, _: weakref.ref[BaseException]) -> None:
-    _known.pop(number, None)
 
 
 def described(error: BaseException) -> str:

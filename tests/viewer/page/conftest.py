@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -22,8 +23,12 @@ SCREENSHOTS = "ERNI_RUN_SCREENSHOTS"  # a folder to keep them in; without it, py
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
+_sent: dict[Viewer, set[str]] = {}
+
+
 def tell(viewer: Viewer, told: Story) -> str:
     """Send a story as an exporter would. Returns its trace id."""
+    _sent.setdefault(viewer, set()).add(told.trace_id)
     assert viewer.post("/v1/traces", told.trace_request().SerializeToString()).status == 200
     if told.logs:
         assert viewer.post("/v1/logs", told.logs_request().SerializeToString()).status == 200
@@ -40,7 +45,12 @@ class Told:
     ordinary: str
     large: str
     hostile: str
-    all: int
+    viewer: Viewer
+
+    @property
+    def all(self) -> int:
+        """How many traces there are by now: tests that send some may have run before."""
+        return len(_sent[self.viewer])
 
 
 @pytest.fixture(scope="session")
@@ -56,11 +66,12 @@ def told(viewer: Viewer) -> Told:
     ids = [tell(viewer, each) for each in stories]
     large = tell(viewer, story.large(now - 3 * 60 * 1_000_000_000))
     hostile = tell(viewer, story.hostile(now - 2 * 60 * 1_000_000_000))
-    return Told(now, throttled=ids[4], slow=ids[3], ordinary=ids[1], large=large, hostile=hostile, all=len(ids) + 2)
+    return Told(now, throttled=ids[4], slow=ids[3], ordinary=ids[1], large=large, hostile=hostile, viewer=viewer)
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """A browser, and the event loop that Playwright runs in this thread from its start to its end."""
     if not CHROMIUM.exists():
         reason = f"there is no Chromium at {CHROMIUM}: install it, or name another in CHROMIUM"
         if os.environ.get("CI"):
@@ -68,8 +79,20 @@ def browser() -> Iterator[Browser]:
         pytest.skip(reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture
+def browser(chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """A test that comes after may want a loop of its own: there is none for it to see."""
+    browser, loop = chromium
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)
 
 
 class Visitor:
