@@ -45,6 +45,7 @@ class Told:
     ordinary: str
     large: str
     hostile: str
+    ids: frozenset[str]
     viewer: Viewer
 
     @property
@@ -66,7 +67,10 @@ def told(viewer: Viewer) -> Told:
     ids = [tell(viewer, each) for each in stories]
     large = tell(viewer, story.large(now - 3 * 60 * 1_000_000_000))
     hostile = tell(viewer, story.hostile(now - 2 * 60 * 1_000_000_000))
-    return Told(now, throttled=ids[4], slow=ids[3], ordinary=ids[1], large=large, hostile=hostile, viewer=viewer)
+    told = frozenset({*ids, large, hostile})
+    return Told(
+        now, throttled=ids[4], slow=ids[3], ordinary=ids[1], large=large, hostile=hostile, ids=told, viewer=viewer
+    )
 
 
 @pytest.fixture(scope="session")
